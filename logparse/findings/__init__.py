@@ -1,0 +1,1 @@
+"""Tables to findings: one file a family, rules in a registry."""

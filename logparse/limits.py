@@ -1,0 +1,34 @@
+"""Every limit that bounds memory or time, with the reason for its value."""
+
+BLOCK_BYTES = 1 << 21
+"""Bytes read at a time: small enough that a block's columns stay in the processor's cache."""
+
+LINE_BYTES = 1 << 20
+"""A line longer than this is cut and rejected: Keras's longest line is a few kilobytes."""
+
+METRIC_NAMES = 1024
+"""Different metric names in one log; further names are rejected."""
+
+ROW_METRICS = 512
+"""Metrics on one line."""
+
+REJECT_EXCERPT = 200
+"""Bytes of a reject kept as its excerpt."""
+
+REJECTS_KEPT = 1000
+"""Rejects kept one by one in a log; the rest are counted by kind."""
+
+MESSAGES_KEPT = 100_000
+"""Messages kept one by one in a log; the rest are counted by kind."""
+
+ARCHIVE_MEMBERS = 1000
+"""Members read from one archive."""
+
+ARCHIVE_BYTES = 2 << 30
+"""Bytes that all members of one archive may unpack to."""
+
+COMPRESSION_RATIO = 200
+"""Unpacked over packed bytes, checked while reading once past ``COMPRESSION_FLOOR``."""
+
+COMPRESSION_FLOOR = 16 << 20
+"""Unpacked bytes below which the ratio is not judged: short logs compress well."""

@@ -1,0 +1,1 @@
+"""Bytes to updates, messages and rejects."""

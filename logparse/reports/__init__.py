@@ -1,0 +1,1 @@
+"""Analysis to text, JSON, tables: one file a form, the registry in ``output``."""

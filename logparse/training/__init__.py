@@ -1,0 +1,1 @@
+"""Updates to runs, epochs and batches."""
