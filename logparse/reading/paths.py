@@ -1,0 +1,137 @@
+"""Paths as a user gives them -> the files to read, each opened with a clear word if it fails."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import BinaryIO
+
+from logparse import limits
+from logparse.errors import SourceError
+from logparse.reading.archives import printable
+
+STDIN = "-"
+MEMBER_SIGN = "::"
+
+
+def expand(paths: Iterable[str]) -> list[str]:
+    """Files and specs as given, globs and folders replaced by the files in them, by name.
+
+    In a folder hidden files and folders are passed over, and further links to the same
+    file. What does not exist is kept: ``open_sources`` says what is wrong with it.
+
+    Raises:
+        SourceError: a folder holds no file, or a glob matches none.
+    """
+    files: list[str] = []
+    for path in paths:
+        if path != STDIN and os.path.isdir(path):
+            found = _walk(path)
+            if not found:
+                raise SourceError(f"{printable(path)}: no file to read in this folder")
+            files += found
+        elif glob.has_magic(path) and not os.path.lexists(path) and MEMBER_SIGN not in path:
+            matches = sorted(glob.glob(path, recursive=True))
+            if not matches:
+                raise SourceError(f"{printable(path)}: no file matches")
+            files += _once([match for match in matches if not os.path.isdir(match)])
+        else:
+            files.append(path)
+    return files
+
+
+def _walk(folder: str) -> list[str]:
+    """Candidate logs below a folder; a folder that may not be listed is given as it is."""
+    files: list[str] = []
+    links: list[str] = []
+    closed: list[str] = []
+    for base, folders, names in os.walk(
+        folder, onerror=lambda error: closed.append(error.filename)
+    ):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(base, name)
+            if name.startswith(".") or not os.path.isfile(path):
+                continue
+            (links if os.path.islink(path) else files).append(path)
+    return sorted(_once(files + links) + closed, key=lambda path: path.split(os.sep))
+
+
+def _once(paths: list[str]) -> list[str]:
+    """Without further paths to the same file: links, and loops of links that ``**`` follows."""
+    by_file: dict[str, str] = {}
+    for path in paths:
+        by_file.setdefault(os.path.realpath(path), path)
+    return list(by_file.values())
+
+
+def split_spec(spec: str) -> tuple[str, str | None]:
+    """Path and member; a file whose own name holds ``::`` is a file."""
+    if MEMBER_SIGN not in spec or os.path.lexists(spec):
+        return spec, None
+    path, _, member = spec.partition(MEMBER_SIGN)
+    return path, member
+
+
+def open_file(path: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
+    """The file of that name, or stdin, which stays open.
+
+    Raises:
+        SourceError: it is missing, a folder, or may not be read.
+    """
+    if path == STDIN:
+        stream = stdin or getattr(sys.stdin, "buffer", None)
+        if stream is None:
+            raise SourceError("-: there is no standard input; name a file")
+        return nullcontext(stream)
+    name = printable(path)
+    try:
+        if os.path.isdir(path):
+            raise SourceError(f"{name}: {_why_not(path)}")
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise SourceError(f"{name}: a link to a file that does not exist") from error
+        raise SourceError(f"{name}: no such file{_nearest_file(path)}") from error
+    except PermissionError as error:
+        raise SourceError(
+            f"{name}: no permission to read it; ls -l shows who may, chmod changes it"
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{name}: cannot be opened: {reason}") from error
+
+
+def _why_not(folder: str) -> str:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return "no permission to look into this folder"
+    return "a folder, not a log; name the files in it"
+
+
+def _nearest_file(path: str) -> str:
+    folder, name = os.path.split(path)
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return f"; nor is there a folder {printable(folder)}"
+    return nearest(name, names) or "; check the name"
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """A hint at the name that was probably meant, or nothing."""
+    close = difflib.get_close_matches(name, names[: limits.ARCHIVE_MEMBERS], n=1)
+    return f"; did you mean {printable(close[0])}?" if close else ""
+
+
+def regular_size(file: BinaryIO) -> int | None:
+    """Size of a regular file; None for a pipe, a device or an object without a descriptor."""
+    try:
+        status = os.fstat(file.fileno())
+    except (OSError, AttributeError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
