@@ -1,0 +1,317 @@
+"""Blocks of a text log -> chunks of updates, events and rejects: the reader ``keras``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from logparse.limits import LINE_BYTES, REJECT_EXCERPT
+from logparse.reading import keras_text
+from logparse.reading.bar_columns import Columns, Template, fits, gather_updates, slow_row
+from logparse.reading.keras_bar import CONTROL
+from logparse.reading.lines import Splitter, Stretches
+from logparse.reading.model_summary import SummaryReader
+from logparse.reading.prefixes import CHANNEL, Channels
+from logparse.reading.records import Account, Chunk, Event, Ints, Reject
+from logparse.reading.shapes import WIDTH, Rows, Shape, Span, groups
+from logparse.reading.stretch import PROGRESS, Parsed, parse_stretch
+
+HEADER = re.compile(rb"Epoch ([1-9]\d{0,8})/([1-9]\d{0,8})\Z")
+"""The plainest of ``keras_text``'s headers; a test holds it to the others."""
+_FEW = 4
+"""Stretches of one shape below which the grammar itself is quicker than columns."""
+_LEARN = 32
+"""Shapes learned from one group of alike stretches; the rest of it is read one by one."""
+_SHAPES = 20_000
+"""Shapes remembered before all are forgotten: a hostile log has a new one in every line."""
+_CONVINCED = 10
+"""Progress lines that settle what a log is."""
+_FAR = 0.05
+"""A metric last seen above this is not about to be printed as %.4e, which starts at 0.001."""
+
+
+class KerasLog:
+    """Reads what ``fit`` printed, of every Keras version, block by block.
+
+    ``feed`` gives what a block completes, ``finish`` the rest. However the log is cut into
+    blocks, the updates, events and rejects are the same.
+
+    Attributes:
+        account: where each byte went; ``pending`` is what is not decided yet.
+        channels: marks of workers met in prefixes, by number.
+        summary: layers and totals of the model summaries met.
+    """
+
+    name = "keras"
+
+    def __init__(self) -> None:
+        self.account = Account()
+        self.channels = Channels()
+        self.summary = SummaryReader()
+        self._splitter = Splitter()
+        self._templates: dict[tuple[int, int], list[Template]] = {}
+        self._shapes = 0
+        self._line_channel = (0, 0)
+        self._latest: dict[str, float] = {}
+        self._fed = 0
+
+    @staticmethod
+    def score(head: bytes) -> tuple[float, str]:
+        """How sure it is that a log starting with ``head`` is one of Keras, and why."""
+        lines = headers = 0
+        stretches = Splitter().feed(head + b"\n\n")
+        for start, end in zip(stretches.starts.tolist(), stretches.ends.tolist(), strict=True):
+            raw = stretches.text[start:end]
+            if PROGRESS.search(raw) or keras_text.INTEREST.search(raw):
+                parsed = parse_stretch(raw)
+                lines += len(parsed.lines)
+                headers += sum(found.kind == "header" for found in parsed.found)
+                if lines >= _CONVINCED:
+                    return 0.9, f"{_CONVINCED} progress lines of Keras in its first {end:,} bytes"
+        if lines:
+            return 0.9, f"{_count(lines, 'progress line')} of Keras"
+        if headers:
+            return 0.6, f"{_count(headers, 'epoch header')} of Keras, no progress line yet"
+        return 0.0, "no progress line of Keras"
+
+    @property
+    def lines(self) -> int:
+        """Lines begun so far."""
+        return self._splitter.lines
+
+    def feed(self, block: bytes) -> Chunk:
+        """Updates, events and rejects that are complete once ``block`` has come."""
+        self._fed += len(block)
+        return self._read(self._splitter.feed(block))
+
+    def finish(self) -> Chunk:
+        """The rest, from the end of a log that may have been cut there."""
+        return self._read(self._splitter.finish())
+
+    def _read(self, part: Stretches) -> Chunk:
+        block = _Block(self, part)
+        block.decode_shapes()
+        block.decode_rest()
+        chunk = block.chunk()
+        account = self.account
+        account.ignored["line breaks and backspaces"] += part.separators
+        account.pending = 0
+        account.pending = self._fed - account.size
+        for name, values in chunk.updates.values.items():
+            shown = np.flatnonzero(chunk.updates.decimals[name])
+            if len(shown):
+                self._latest[name] = abs(float(values[shown[-1]]))
+        return chunk
+
+    def sure(self) -> set[str]:
+        """Metrics far above where Keras turns to %.4e, and their validation twins."""
+        far = {name for name, value in self._latest.items() if value > _FAR}
+        return far | {f"val_{name}" for name in far if f"val_{name}" not in self._latest}
+
+
+class _Block:
+    """The stretches of one block on their way to a chunk."""
+
+    def __init__(self, log: KerasLog, part: Stretches) -> None:
+        self.log, self.part = log, part
+        size = len(part.starts)
+        self.columns = Columns(size)
+        self.channel = np.full(size, -1, np.int64)
+        self.fast = np.zeros(size, np.bool_)
+        self.slow: list[tuple[int, int, dict[str, Any]]] = []
+        self.events: list[tuple[int, Event]] = []
+        self.rejects: list[Reject] = []
+
+    def decode_shapes(self) -> None:
+        """Decode the stretches that are of a known shape, or of one that can be learned here."""
+        lengths = self.part.ends - self.part.starts
+        if self.part.cut:
+            lengths[-1] = 0
+        fit = np.flatnonzero((lengths >= 8) & (lengths <= WIDTH))
+        if len(fit) < _FEW:
+            return
+        for alike in groups(lengths[fit].astype(np.uint16)):
+            if len(alike) < _FEW:
+                continue
+            index = fit[alike]
+            rows = Rows.gather(self.part.buffer, self.part.starts[index], int(lengths[index[0]]))
+            signatures = rows.signatures()
+            for group in groups(signatures):
+                if len(group) >= _FEW:
+                    part = rows if len(group) == len(rows) else rows.take(group)
+                    self._decode_group(part, index[group], int(signatures[group[0]]))
+
+    def _decode_group(self, rows: Rows, index: Ints, signature: int) -> None:
+        """Rows that look alike: match the known shapes, learn new ones from what is left."""
+        known = self.log._templates.setdefault((rows.length, signature), [])
+        for template in known:
+            rows, index = self._decode_rows(template, rows, index)
+            if not len(index):
+                return
+        learned = 0
+        while len(index) and learned < _LEARN:
+            raw = rows.rows[0, : rows.length].tobytes()
+            new = _learn(raw) if PROGRESS.search(raw) and not HEADER.match(raw) else None
+            if new is None:
+                break
+            known.append(new)
+            learned += 1
+            rows, index = self._decode_rows(new, rows, index)
+        self.log._shapes += learned
+        if self.log._shapes > _SHAPES:
+            self.log._templates.clear()
+            self.log._shapes = 0
+
+    def _decode_rows(self, template: Template, rows: Rows, index: Ints) -> tuple[Rows, Ints]:
+        """Decode the rows of a template's shape; the others remain."""
+        match = template.shape.match(rows)
+        count = int(np.count_nonzero(match))
+        if count == 0:
+            return rows, index
+        whole = count == len(index)
+        hits = index if whole else index[match]
+        channels = template.decode(
+            rows if whole else rows.take(match), hits, self.columns, self.log.channels
+        )
+        self.channel[hits] = channels
+        self.fast[hits] = True
+        account = self.log.account
+        account.read += template.read * count
+        for rule, size in template.ignored.items():
+            account.ignored[rule] += size * count
+        rest = ~match
+        return (rows, index[:0]) if whole else (rows.take(rest), index[rest])
+
+    def decode_rest(self) -> None:
+        """Read all other stretches one by one, in order."""
+        part, log = self.part, self.log
+        text, base = part.text, part.base
+        last = len(part.starts) - 1
+        for i in np.flatnonzero(~self.fast).tolist():
+            start, end = int(part.starts[i]), int(part.ends[i])
+            raw = text[start:end]
+            cut = part.cut and i == last
+            if not cut and not log.summary.open and (header := _plain_header(raw)):
+                self._header(header, i, base + start)
+                continue
+            progress = PROGRESS.search(raw)
+            if not progress and self._summary(raw, i, cut=cut):
+                continue
+            if progress or cut or keras_text.INTEREST.search(raw) or _may_be_prefix(raw):
+                parsed = parse_stretch(raw, cut=cut, whole=log.sure() if cut else ())
+                self._keep(parsed, raw, i, base + start)
+            elif raw.isspace():
+                log.account.ignored["blank"] += len(raw)
+            else:
+                log.account.ignored["other output"] += len(raw)
+        for line, start, end in part.overlong:
+            excerpt = f"a line of {end - start} bytes; the limit is {LINE_BYTES}"
+            self.rejects.append(Reject(line, start, end, "line too long", excerpt))
+            log.account.rejected += end - start
+
+    def _header(self, header: re.Match[bytes], i: int, place: int) -> None:
+        """Take a header that stands alone on its line, as nearly all do."""
+        size = header.end()
+        data = {"epoch": int(header[1]), "epochs": int(header[2])}
+        line, text = int(self.part.lines[i]), header[0].decode()
+        self.events.append((i, Event(place, place + size, line, "header", text, 0, data)))
+        self.log.account.read += size
+
+    def _summary(self, raw: bytes, i: int, *, cut: bool) -> bool:
+        """Whether a line belongs to a model summary and was taken."""
+        summary = self.log.summary
+        if cut or not (summary.open or keras_text.INTEREST.search(raw)):
+            return False
+        place = self.part.base + int(self.part.starts[i])
+        clean = CONTROL.sub(b"", raw).decode("utf-8", "replace")
+        taken = summary.feed(clean, int(self.part.lines[i]), place, place + len(raw))
+        if taken:
+            self.log.account.read += len(raw)
+        return taken
+
+    def _keep(self, parsed: Parsed, raw: bytes, i: int, place: int) -> None:
+        """Take over what the grammar found in stretch ``i``."""
+        account, number = self.log.account, int(self.part.lines[i])
+        account.read += parsed.read
+        account.ignored.update({k: v for k, v in parsed.ignored.items() if v})
+        self.channel[i] = self.log.channels.one(parsed.prefix, raw)
+        for line in parsed.lines:
+            self.slow.append((i, place + line.start, slow_row(line, parsed.prefix, raw)))
+        for found in parsed.found:
+            text = CONTROL.sub(b"", raw[found.start : found.end]).decode("utf-8", "replace")
+            event = Event(
+                place + found.start,
+                place + found.end,
+                number,
+                found.kind,
+                text.strip(),
+                0,
+                found.data,
+            )
+            self.events.append((i, event))
+        for start, end, kind in parsed.rejects:
+            excerpt = raw[start : min(end, start + REJECT_EXCERPT)].decode("utf-8", "replace")
+            self.rejects.append(Reject(number, place + start, place + end, kind, excerpt))
+            account.rejected += end - start
+
+    def chunk(self) -> Chunk:
+        """The block's updates, events and rejects in file order."""
+        channel = self._channels()
+        events = [event for _, event in self.events]
+        for i, event in self.events:
+            event.channel = int(channel[i])
+        updates = gather_updates(self.columns, self.slow, self.part, channel)
+        self.rejects.sort(key=lambda reject: reject.start)
+        return Chunk(updates, events, self.rejects)
+
+    def _channels(self) -> Ints:
+        """Each stretch's channel: its own mark, else that of the line it stands in, else 0."""
+        lines = self.part.lines
+        if len(self.log.channels.names) == 1 or not len(lines):
+            return np.zeros(len(lines), np.int64)
+        line, channel = self.log._line_channel
+        fresh = np.diff(lines, prepend=line) != 0
+        known = fresh | (self.channel >= 0)
+        filled = np.where(self.channel >= 0, self.channel, 0)
+        at = np.maximum.accumulate(np.where(known, np.arange(len(lines)), -1))
+        result = np.where(at >= 0, filled[at], channel)
+        self.log._line_channel = (int(lines[-1]), int(result[-1]))
+        return result
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _plain_header(raw: bytes) -> re.Match[bytes] | None:
+    header = HEADER.match(raw)
+    return header if header and int(header[1]) <= int(header[2]) else None
+
+
+def _may_be_prefix(raw: bytes) -> bool:
+    return CHANNEL.match(raw) is not None
+
+
+def _learn(raw: bytes) -> Template | None:
+    """The shape of a stretch that holds one progress line and nothing else of interest."""
+    parsed = parse_stretch(raw)
+    if not parsed.plain or len(parsed.lines) != 1 or not fits(parsed.lines[0]):
+        return None
+    line = parsed.lines[0]
+    fixed = [code.span() for code in CONTROL.finditer(raw)] + line.names
+    bars = [line.bar] if line.bar else []
+    shape = Shape(raw, _digit_spans(raw, fixed), bars)
+    ignored = {rule: size for rule, size in parsed.ignored.items() if size}
+    return Template(shape, line, parsed.prefix, parsed.read, ignored)
+
+
+def _digit_spans(raw: bytes, fixed: list[Span]) -> list[Span]:
+    """Digits that may differ within a shape: all but those of names and colour codes."""
+    spans: list[Span] = []
+    at = 0
+    for start, end in [*sorted(fixed), (len(raw), len(raw))]:
+        spans.extend((i, i + 1) for i in range(at, start) if 48 <= raw[i] <= 57)
+        at = max(at, end)
+    return spans

@@ -1,0 +1,166 @@
+"""Blocks of bytes -> stretches of text between line breaks and backspaces, with their offsets.
+
+Keras redraws its line with carriage returns and backspaces. A backspace moves the cursor and
+deletes nothing, so each of these bytes only separates. Pagers, syslog and JSON write them in
+other notations, which are turned into the real bytes at equal length: offsets stay true.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logparse.limits import LINE_BYTES
+from logparse.reading.records import Ints
+from logparse.reading.shapes import PAD
+
+_ESCAPED_BREAK = b"\v"
+"""Stands for a line break in another notation: the file itself goes on in the same line."""
+
+# Each alternative looks ahead only, so that a cut between two blocks changes nothing.
+_ESCAPES = re.compile(
+    rb"\\u00(?:08|0[dD]|0[aA])|\\b(?=\\[bru]|\")|\\r(?=\\u001b|\\n|\"| *\d+/)|\\n(?=\")"
+)
+_MEANS = {b"8": b"\b", b"b": b"\b", b"d": b"\r", b"r": b"\r", b"a": b"\v", b"n": b"\v"}
+_SKIP_TAIL = 16
+"""Bytes kept of a line that is being skipped, so that an escape across two blocks is seen."""
+
+
+def translate(text: bytes) -> bytes:
+    """Other notations of backspace, carriage return and line break as those bytes, same length."""
+    if b"^" in text:
+        text = text.replace(b"^H", b"\b\b").replace(b"^M", b"\r\r")
+    if b"#" in text and b"#01" in text:
+        text = text.replace(b"#010", b"\b" * 4).replace(b"#015", b"\r" * 4)
+        text = text.replace(b"#012", _ESCAPED_BREAK * 4)
+    if b"\\" in text and _ESCAPES.search(text):
+        text = _ESCAPES.sub(lambda m: _MEANS[m[0][-1:].lower()] * len(m[0]), text)
+    return text
+
+
+@dataclass(slots=True)
+class Stretches:
+    """Stretches of one block, in file order; offsets are into ``text``.
+
+    Attributes:
+        text: the bytes, followed by ``shapes.PAD``.
+        buffer: the same as an array.
+        base: offset in the log of ``text[0]``.
+        starts: [n] where each stretch begins.
+        ends: [n] where it ends.
+        lines: [n] its line, from 1.
+        ended: [n] a line break follows.
+        separators: bytes of line breaks, carriage returns and backspaces.
+        cut: the last stretch is the end of the log, without a line break after it.
+        overlong: (line, start, end) of lines beyond ``LINE_BYTES``, as offsets in the log.
+    """
+
+    text: bytes
+    buffer: NDArray[np.uint8]
+    base: int
+    starts: Ints
+    ends: Ints
+    lines: Ints
+    ended: NDArray[np.bool_]
+    separators: int
+    cut: bool
+    overlong: list[tuple[int, int, int]]
+
+
+class Splitter:
+    """Cuts a log into stretches, block by block; any way to cut the log gives the same ones."""
+
+    def __init__(self) -> None:
+        self._carry = b""
+        self._base = 0
+        self._line = 1
+        self._skipping: int | None = None
+        self._scratch = np.empty((3, 0), np.bool_)
+
+    @property
+    def lines(self) -> int:
+        """Lines begun so far; the last may be empty."""
+        return self._line
+
+    def feed(self, block: bytes) -> Stretches:
+        """Stretches that are complete once ``block`` has come."""
+        return self._split(block, last=False)
+
+    def finish(self) -> Stretches:
+        """The rest: what the log ended with."""
+        return self._split(b"", last=True)
+
+    def _split(self, block: bytes, *, last: bool) -> Stretches:
+        text = translate(self._carry + block) if self._carry else translate(block)
+        size = len(text)
+        padded = text + PAD
+        buffer = np.frombuffer(padded, np.uint8)
+        starts, ends, breaks = self._edges(buffer[:size])
+        cut = bool(last and len(ends) and ends[-1] == size)
+        done = size
+        if not last and len(ends) and not self._complete(text, int(ends[-1])):
+            done = int(starts[-1])
+            starts, ends = starts[:-1], ends[:-1]
+            breaks = breaks[: np.searchsorted(breaks, done)]
+        gaps = int(np.count_nonzero(self._scratch[0, :done]))
+        lines = np.searchsorted(breaks, starts) + self._line
+        long = (ends - starts) > LINE_BYTES
+        resumed = self._skipping is not None and len(starts) > 0
+        if resumed:
+            long[0] = True
+        overlong = [
+            (int(lines[i]), self._base + int(starts[i]), self._base + int(ends[i]))
+            for i in np.flatnonzero(long)
+        ]
+        if resumed and self._skipping is not None:
+            overlong[0] = (overlong[0][0], self._skipping, overlong[0][2])
+            self._skipping = None
+        if len(overlong):
+            starts, ends, lines = starts[~long], ends[~long], lines[~long]
+            cut = cut and not long[-1]
+        at_end = buffer[ends]
+        after = buffer[ends + 1]
+        ended = (at_end == 10) | (at_end == 11) | ((at_end == 13) & ((after == 10) | (after == 11)))
+        result = Stretches(
+            padded, buffer, self._base, starts, ends, lines, ended, gaps, cut, overlong
+        )
+        self._keep(text, done, len(breaks))
+        return result
+
+    @staticmethod
+    def _complete(text: bytes, end: int) -> bool:
+        """Whether a stretch that ends there is over and what follows it is known."""
+        return end + 1 < len(text) or (end < len(text) and text[end] == 10)
+
+    def _keep(self, text: bytes, done: int, breaks: int) -> None:
+        """Carry on what is not done with; of a line beyond all measure only the tail."""
+        self._line += breaks
+        if len(text) - done > LINE_BYTES or (self._skipping is not None and done < len(text)):
+            if self._skipping is None:
+                self._skipping = self._base + done
+            done = max(done, len(text) - _SKIP_TAIL)
+        self._carry = text[done:]
+        self._base += done
+
+    def _edges(self, buffer: NDArray[np.uint8]) -> tuple[Ints, Ints, Ints]:
+        """Starts and ends of the stretches, and places of the line breaks."""
+        size = len(buffer)
+        if self._scratch.shape[1] < size:
+            self._scratch = np.empty((3, size), np.bool_)
+        gap, tab, edge = (row[:size] for row in self._scratch)
+        np.less(buffer, 14, out=gap)
+        np.not_equal(buffer, 9, out=tab)
+        np.logical_and(gap, tab, out=gap)
+        if size == 0:
+            none = np.empty(0, np.int64)
+            return none, none, none
+        np.not_equal(gap[1:], gap[:-1], out=edge[1:])
+        edge[0] = not gap[0]
+        edges = np.flatnonzero(edge)
+        if not gap[-1]:
+            edges = np.append(edges, size)
+        np.equal(buffer, 10, out=tab)
+        return edges[::2], edges[1::2], np.flatnonzero(tab)

@@ -1,0 +1,168 @@
+"""What a reader gives: updates as columns, everything else as events, and the byte account."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+EXPONENT = np.int8(-4)
+"""Value of ``Updates.decimals`` for a number printed with ``%.4e``."""
+
+
+WHOLE = 15
+"""Value of ``Updates.decimals`` for a whole number: printed in full, so exact."""
+
+
+class Form(IntEnum):
+    """How a progress line was printed; the eras of keras-logs.md as far as one line shows them."""
+
+    EVENTS = 0
+    """Not a line: a TensorBoard event or a row of a CSV file."""
+    BAR = 1
+    """``[====>...]``, no time for a step on the last line (Keras up to 2.0.8)."""
+    BAR_STEP = 2
+    """``[====]`` with ``/step`` (Keras 2.0.9 and later, tf.keras)."""
+    BAR_SAMPLE = 3
+    """``[====]`` with ``/sample`` (TF 1.15 to 2.1)."""
+    HEAVY = 4
+    """Keras 3: ``━`` bar, or its place left empty, and ``ms/step``."""
+    QUIET = 5
+    """verbose=2 up to Keras 2.3.1: no count."""
+    QUIET_COUNT = 6
+    """verbose=2 of tf.keras: ``500/500 - 1s - loss``."""
+    QUIET_EPOCH = 7
+    """verbose=2 of Keras 2.7 to 2.15: ends in ``130ms/epoch - 9ms/step``."""
+    QUIET_STEP = 8
+    """verbose=2 of Keras 3: ``32/32 - 3s - 106ms/step - accuracy``."""
+
+
+TIMES = ("eta", "elapsed", "per_step", "per_step_unit", "per_epoch", "per_epoch_unit", "clock")
+"""The fields of ``Updates`` that hold printed times."""
+
+_FIXED = ("byte", "line", "step", "of", "form", "channel", "last", "ended", *TIMES)
+
+
+@dataclass(slots=True)
+class Updates:
+    """Updates in file order, one array a field, all of one length n.
+
+    ``values[name]`` is the number as shown, ``decimals[name]`` how many decimals it had (int8;
+    ``EXPONENT`` for ``%.4e``; 0 where the metric is not on that line and ``values`` is nan).
+    Times are seconds, nan where not printed. ``of`` is 0 where the length is ``Unknown`` or not
+    printed. ``step`` is the counter as printed (0 where none is): batches or samples.
+    """
+
+    byte: Ints
+    line: Ints
+    step: Ints
+    of: Ints
+    form: NDArray[np.int8]
+    channel: NDArray[np.int32]
+    last: NDArray[np.bool_]
+    """The line has the form of a last line (elapsed, no ETA). Keras 3 alone cannot tell."""
+    ended: NDArray[np.bool_]
+    """A line break follows."""
+    eta: Floats
+    elapsed: Floats
+    per_step: Floats
+    per_step_unit: Floats
+    """Unit of ``per_step``: 1, 1e-3 or 1e-6 s; it was rounded to it."""
+    per_epoch: Floats
+    """``130ms/epoch`` of Keras 2.7 to 2.15, verbose=2."""
+    per_epoch_unit: Floats
+    clock: Floats
+    """Timestamp before the line, seconds since 1970, as if it were UTC."""
+    values: dict[str, Floats]
+    decimals: dict[str, NDArray[np.int8]]
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def take(self, rows: Ints) -> Updates:
+        """The rows selected; metrics on none of them are left out."""
+        decimals = {name: column[rows] for name, column in self.decimals.items()}
+        decimals = {name: column for name, column in decimals.items() if column.any()}
+        return Updates(
+            **{name: getattr(self, name)[rows] for name in _FIXED},
+            values={name: self.values[name][rows] for name in decimals},
+            decimals=decimals,
+        )
+
+    def joined(self, other: Updates) -> Updates:
+        """These rows, then the other's."""
+        if not len(self):
+            return other
+        parts = (self, other)
+        values, decimals = {}, {}
+        for name in {**self.values, **other.values}:
+            values[name] = np.concatenate(
+                [part.values.get(name, np.full(len(part), np.nan)) for part in parts]
+            )
+            decimals[name] = np.concatenate(
+                [part.decimals.get(name, np.zeros(len(part), np.int8)) for part in parts]
+            )
+        return Updates(
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIXED},
+            values=values,
+            decimals=decimals,
+        )
+
+
+@dataclass(slots=True)
+class Event:
+    """Anything but an update, with its place: a header, a message, a line of a summary.
+
+    ``kind`` is one of the kinds of ``keras_text`` (``header``, ``train on``, ``checkpoint`` ...).
+    ``data`` holds the parsed fields of that kind.
+    """
+
+    byte: int
+    end: int
+    line: int
+    kind: str
+    text: str
+    channel: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Reject:
+    """Input that looked like data and could not be read."""
+
+    line: int
+    start: int
+    end: int
+    kind: str
+    excerpt: str
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What one block gave: updates, and the events between them, both in file order."""
+
+    updates: Updates
+    events: list[Event]
+    rejects: list[Reject]
+
+
+@dataclass(slots=True)
+class Account:
+    """Where each byte of a log went: read + ignored + rejected + pending = size."""
+
+    read: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+    pending: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes accounted for."""
+        return self.read + self.ignored.total() + self.rejected + self.pending
