@@ -21,6 +21,7 @@ from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import ANY_LAW, Laws
 from logparse.training.laws import Law, LawEvidence
 from logparse.training.runs import Batch, Run, Runs
+from logparse.training.untangle import worker_name
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
 if TYPE_CHECKING:
@@ -438,7 +439,7 @@ class _Pipeline:
                 "keras": law.keras,
                 "law": law.name,
                 "law_reason": law.reason,
-                "channel": names[run.channel],
+                "channel": worker_name(run.channel) or names[run.channel],
                 "epochs": run.epochs,
                 "of": run.of,
                 "steps_per_epoch": run.steps_per_epoch,

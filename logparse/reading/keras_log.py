@@ -16,7 +16,7 @@ from logparse.reading.model_summary import SummaryReader
 from logparse.reading.prefixes import CHANNEL, Channels
 from logparse.reading.records import Account, Chunk, Event, Ints, Reject
 from logparse.reading.shapes import WIDTH, Rows, Shape, Span, groups
-from logparse.reading.stretch import PROGRESS, Parsed, parse_stretch
+from logparse.reading.stretch import PROGRESS, Parsed, parse_stretch, raw_offsets
 
 HEADER = re.compile(rb"Epoch ([1-9]\d{0,8})/([1-9]\d{0,8})\Z")
 """The plainest of ``keras_text``'s headers; a test holds it to the others."""
@@ -26,6 +26,8 @@ _LEARN = 32
 """Shapes learned from one group of alike stretches; the rest of it is read one by one."""
 _SHAPES = 20_000
 """Shapes remembered before all are forgotten: a hostile log has a new one in every line."""
+_CODED = re.compile(rb"(?:\\[ux0]|#0)[0-9A-Fa-f]{2,4}")
+"""Characters in the notations of JSON and syslog: their digits are no numbers."""
 _CONVINCED = 10
 """Progress lines that settle what a log is."""
 _FAR = 0.05
@@ -236,9 +238,10 @@ class _Block:
         account, number = self.log.account, int(self.part.lines[i])
         account.read += parsed.read
         account.ignored.update({k: v for k, v in parsed.ignored.items() if v})
-        self.channel[i] = self.log.channels.one(parsed.prefix, raw)
+        self.channel[i] = self.log.channels.one(parsed.prefix, parsed.text)
         for line in parsed.lines:
-            self.slow.append((i, place + line.start, slow_row(line, parsed.prefix, raw)))
+            at = place + parsed.at[line.start]
+            self.slow.append((i, at, slow_row(line, parsed.prefix, parsed.text)))
         for found in parsed.found:
             text = CONTROL.sub(b"", raw[found.start : found.end]).decode("utf-8", "replace")
             event = Event(
@@ -269,6 +272,7 @@ class _Block:
     def _channels(self) -> Ints:
         """Each stretch's channel: its own mark, else that of the line it stands in, else 0."""
         lines = self.part.lines
+        self.channel = self.log.channels.settle(self.channel)
         if len(self.log.channels.names) == 1 or not len(lines):
             return np.zeros(len(lines), np.int64)
         line, channel = self.log._line_channel
@@ -299,8 +303,11 @@ def _learn(raw: bytes) -> Template | None:
     parsed = parse_stretch(raw)
     if not parsed.plain or len(parsed.lines) != 1 or not fits(parsed.lines[0]):
         return None
+    if not raw_offsets(parsed):
+        return None
     line = parsed.lines[0]
-    fixed = [code.span() for code in CONTROL.finditer(raw)] + line.names
+    fixed = [code.span() for code in _CODED.finditer(raw)] + line.names
+    fixed += [code.span() for code in CONTROL.finditer(raw)]
     bars = [line.bar] if line.bar else []
     shape = Shape(raw, _digit_spans(raw, fixed), bars)
     ignored = {rule: size for rule, size in parsed.ignored.items() if size}

@@ -78,7 +78,7 @@ class Splitter:
         self._base = 0
         self._line = 1
         self._skipping: int | None = None
-        self._scratch = np.empty((3, 0), np.bool_)
+        self._scratch = np.empty((2, 0), np.bool_)
 
     @property
     def lines(self) -> int:
@@ -94,50 +94,65 @@ class Splitter:
         return self._split(b"", last=True)
 
     def _split(self, block: bytes, *, last: bool) -> Stretches:
-        text = translate(self._carry + block) if self._carry else translate(block)
+        text = translate(self._carry + block if self._carry else block)
         size = len(text)
         padded = text + PAD
         buffer = np.frombuffer(padded, np.uint8)
-        starts, ends, breaks = self._edges(buffer[:size])
-        cut = bool(last and len(ends) and ends[-1] == size)
+        starts, ends = self._edges(buffer[:size], tabs=b"\t" in text)
+        breaks = _breaks_after(text, buffer, starts, ends)
         done = size
         if not last and len(ends) and not self._complete(text, int(ends[-1])):
             done = int(starts[-1])
             starts, ends = starts[:-1], ends[:-1]
-            breaks = breaks[: np.searchsorted(breaks, done)]
-        gaps = int(np.count_nonzero(self._scratch[0, :done]))
-        lines = np.searchsorted(breaks, starts) + self._line
+        # Line breaks before each stretch, and at last before ``done``.
+        passed = self._line + np.concatenate([[0], np.cumsum(breaks[: len(starts) + 1])])
+        lines = passed[1 : len(starts) + 1]
+        gaps = done - int((ends - starts).sum())
+        cut = bool(last and len(ends) and ends[-1] == size)
+        self._line = int(passed[-1])
+        result = self._without_overlong(starts, ends, lines, padded, buffer, gaps, cut)
+        self._keep(text, done)
+        return result
+
+    def _without_overlong(
+        self,
+        starts: Ints,
+        ends: Ints,
+        lines: Ints,
+        padded: bytes,
+        buffer: NDArray[np.uint8],
+        gaps: int,
+        cut: bool,
+    ) -> Stretches:
         long = (ends - starts) > LINE_BYTES
-        resumed = self._skipping is not None and len(starts) > 0
-        if resumed:
+        overlong = []
+        if self._skipping is not None and len(starts):
             long[0] = True
-        overlong = [
-            (int(lines[i]), self._base + int(starts[i]), self._base + int(ends[i]))
-            for i in np.flatnonzero(long)
-        ]
-        if resumed and self._skipping is not None:
-            overlong[0] = (overlong[0][0], self._skipping, overlong[0][2])
-            self._skipping = None
-        if len(overlong):
-            starts, ends, lines = starts[~long], ends[~long], lines[~long]
+        for i in np.flatnonzero(long).tolist():
+            begin = self._base + int(starts[i])
+            if self._skipping is not None and i == 0:
+                begin, self._skipping = self._skipping, None
+            overlong.append((int(lines[i]), begin, self._base + int(ends[i])))
+        if overlong:
             cut = cut and not long[-1]
+            starts, ends, lines = starts[~long], ends[~long], lines[~long]
         at_end = buffer[ends]
-        after = buffer[ends + 1]
-        ended = (at_end == 10) | (at_end == 11) | ((at_end == 13) & ((after == 10) | (after == 11)))
-        result = Stretches(
+        ended = (at_end == 10) | (at_end == 11)
+        returns = np.flatnonzero(at_end == 13)
+        if len(returns):
+            after = buffer[ends[returns] + 1]
+            ended[returns] = (after == 10) | (after == 11)
+        return Stretches(
             padded, buffer, self._base, starts, ends, lines, ended, gaps, cut, overlong
         )
-        self._keep(text, done, len(breaks))
-        return result
 
     @staticmethod
     def _complete(text: bytes, end: int) -> bool:
         """Whether a stretch that ends there is over and what follows it is known."""
         return end + 1 < len(text) or (end < len(text) and text[end] == 10)
 
-    def _keep(self, text: bytes, done: int, breaks: int) -> None:
+    def _keep(self, text: bytes, done: int) -> None:
         """Carry on what is not done with; of a line beyond all measure only the tail."""
-        self._line += breaks
         if len(text) - done > LINE_BYTES or (self._skipping is not None and done < len(text)):
             if self._skipping is None:
                 self._skipping = self._base + done
@@ -145,22 +160,37 @@ class Splitter:
         self._carry = text[done:]
         self._base += done
 
-    def _edges(self, buffer: NDArray[np.uint8]) -> tuple[Ints, Ints, Ints]:
-        """Starts and ends of the stretches, and places of the line breaks."""
+    def _edges(self, buffer: NDArray[np.uint8], *, tabs: bool) -> tuple[Ints, Ints]:
+        """Starts and ends of the stretches: what lies between separators."""
         size = len(buffer)
-        if self._scratch.shape[1] < size:
-            self._scratch = np.empty((3, size), np.bool_)
-        gap, tab, edge = (row[:size] for row in self._scratch)
-        np.less(buffer, 14, out=gap)
-        np.not_equal(buffer, 9, out=tab)
-        np.logical_and(gap, tab, out=gap)
         if size == 0:
-            none = np.empty(0, np.int64)
-            return none, none, none
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        if self._scratch.shape[1] < size:
+            self._scratch = np.empty((2, size), np.bool_)
+        gap, edge = self._scratch[0, :size], self._scratch[1, :size]
+        np.less(buffer, 14, out=gap)
+        if tabs:
+            np.not_equal(buffer, 9, out=edge)
+            np.logical_and(gap, edge, out=gap)
         np.not_equal(gap[1:], gap[:-1], out=edge[1:])
         edge[0] = not gap[0]
         edges = np.flatnonzero(edge)
         if not gap[-1]:
             edges = np.append(edges, size)
-        np.equal(buffer, 10, out=tab)
-        return edges[::2], edges[1::2], np.flatnonzero(tab)
+        return edges[::2], edges[1::2]
+
+
+def _breaks_after(text: bytes, buffer: NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
+    """[n + 1] line breaks in the gap before the first stretch and in the gap after each."""
+    if not len(starts):
+        return np.array([text.count(b"\n")])
+    stops = np.append(starts[1:], len(text))
+    if (stops - ends).max() <= 2:
+        after = (buffer[ends] == 10).astype(np.int64)
+        after += (stops - ends == 2) & (buffer[ends + 1] == 10)
+        # A stretch at the very end has no gap: what lies behind it is padding.
+        after[ends == stops] = 0
+    else:
+        at = np.flatnonzero(buffer[: len(text)] == 10)
+        after = np.searchsorted(at, stops) - np.searchsorted(at, ends)
+    return np.concatenate([[text.count(b"\n", 0, int(starts[0]))], after])

@@ -16,11 +16,12 @@ from logparse.reading.records import Floats, Ints
 Span = tuple[int, int]
 
 CHANNEL = re.compile(
-    rb"\s*(?:\[(\d{1,6}),(\d{1,9})\]<std(?:out|err)>:?"  # mpirun, horovodrun
-    rb"|\((?:[^()\n]{1,80} )?(?:[^()\s]{1,80} )?pid=(\d{1,9})[^()\n]{0,80}\)"  # Ray
-    rb"|\[?[Rr]ank[ =:]?(\d{1,9})\]?:"
+    rb"\s*(?:\[\d{1,6},\d{1,9}\]<std(?:out|err)>:?"  # mpirun, horovodrun
+    rb"|\((?:[^()\n]{1,80} )?pid=\d{1,9}[^()\n]{0,80}\)"  # Ray
+    rb"|\[?[Rr]ank[ =:]?\d{1,9}\]?:"
     rb"|[A-Za-z0-9][A-Za-z0-9_.-]{0,60} +\| )"  # docker compose
 )
+_NUMBER = re.compile(rb"\d{1,9}")
 CLOCK = re.compile(
     rb"(?<!\d)(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?!\d)"
 )
@@ -35,8 +36,10 @@ class Prefix:
     channel: bytes = b""
     """The mark with digits as 0: two workers of one launcher differ in ``numbers`` only."""
     numbers: tuple[Span, ...] = ()
-    shown: str = ""
+    shown: bytes = b""
     """The mark as printed."""
+    marks: tuple[Span, ...] = ()
+    """``numbers`` as offsets in ``shown``."""
     end: int = 0
     """Where the part that was understood ends."""
 
@@ -46,10 +49,10 @@ def read_prefix(text: bytes, end: int) -> Prefix:
     prefix = Prefix()
     if mark := CHANNEL.match(text, 0, end):
         prefix.channel = re.sub(rb"\d", b"0", mark[0].strip())
-        prefix.numbers = tuple(mark.span(i) for i in range(1, 5) if mark[i])
-        if not prefix.numbers:
-            prefix.numbers = tuple(m.span() for m in re.finditer(rb"\d{1,9}", mark[0]))
-        prefix.shown = mark[0].strip().decode("utf-8", "replace")
+        prefix.numbers = tuple(m.span() for m in _NUMBER.finditer(text, mark.start(), mark.end()))
+        prefix.shown = mark[0].strip()
+        lead = mark.end() - len(mark[0].lstrip())
+        prefix.marks = tuple((start - lead, end - lead) for start, end in prefix.numbers)
         prefix.end = mark.end()
     if clock := CLOCK.search(text, 0, end):
         prefix.clock = tuple(clock.span(i) for i in range(1, 8) if clock[i])
@@ -58,47 +61,57 @@ def read_prefix(text: bytes, end: int) -> Prefix:
 
 
 class Channels:
-    """Numbers for the marks met: 0 for lines without one, 1, 2, ... in order of appearance."""
+    """Numbers for the marks met: 0 for lines without one, 1, 2, ... in order of appearance.
+
+    ``one`` and ``many`` give provisional numbers, since shapes are decoded out of order;
+    ``settle`` gives the final ones.
+    """
 
     def __init__(self) -> None:
         self.names: list[str | None] = [None]
         self._ids: dict[tuple[bytes, tuple[int, ...]], int] = {}
+        self._shown: list[str] = []
+        self._final: dict[int, int] = {}
 
     def one(self, prefix: Prefix, text: bytes) -> int:
         """Number of the mark in ``prefix``, found in ``text``; -1 where there is none."""
         if not prefix.channel:
             return -1
-        numbers = tuple(int(text[a:b]) for a, b in prefix.numbers)
-        return self._number(prefix, numbers, prefix.shown)
+        return self._number(prefix, tuple(int(text[a:b]) for a, b in prefix.numbers))
 
     def many(self, prefix: Prefix, numbers: list[Ints], size: int) -> Ints:
         """The same for rows of one shape, from the numbers in their marks."""
         if not prefix.channel:
             return np.full(size, -1, np.int64)
         if not numbers:
-            return np.full(size, self._number(prefix, (), prefix.shown))
+            return np.full(size, self._number(prefix, ()))
         rows = np.stack(numbers, axis=1)
         unique, inverse = np.unique(rows, axis=0, return_inverse=True)
-        ids = [self._number(prefix, tuple(map(int, row)), None) for row in unique]
+        ids = [self._number(prefix, tuple(map(int, row))) for row in unique]
         return np.array(ids, np.int64)[inverse.ravel()]
 
-    def _number(self, prefix: Prefix, numbers: tuple[int, ...], shown: str | None) -> int:
+    def settle(self, given: Ints) -> Ints:
+        """Final numbers for provisional ones in file order; -1 stays."""
+        if not self._shown:
+            return given
+        unique, first = np.unique(given, return_index=True)
+        for provisional in unique[np.argsort(first)].tolist():
+            if provisional >= 0 and provisional not in self._final:
+                self._final[provisional] = len(self.names)
+                self.names.append(self._shown[provisional])
+        return np.array([self._final.get(number, -1) for number in unique.tolist()])[
+            np.searchsorted(unique, given)
+        ]
+
+    def _number(self, prefix: Prefix, numbers: tuple[int, ...]) -> int:
         key = (prefix.channel, numbers)
         if key not in self._ids:
-            if shown is None:
-                shown = prefix.shown
-                for span, number in zip(prefix.numbers[::-1], numbers[::-1], strict=True):
-                    shown = _replace(shown, prefix, span, number)
-            self._ids[key] = len(self.names)
-            self.names.append(shown)
+            shown = bytearray(prefix.shown)
+            for (start, end), number in zip(prefix.marks, numbers, strict=True):
+                shown[start:end] = b"%0*d" % (end - start, number)
+            self._ids[key] = len(self._shown)
+            self._shown.append(shown.decode("utf-8", "replace"))
         return self._ids[key]
-
-
-def _replace(shown: str, prefix: Prefix, span: Span, number: int) -> str:
-    """``shown`` with the digits at ``span`` replaced by ``number``."""
-    lead = prefix.end - len(shown.encode()) if not prefix.clock else 0
-    start, end = span[0] - lead, span[1] - lead
-    return shown[:start] + str(number).rjust(end - start, "0") + shown[end:]
 
 
 def seconds(parts: list[Ints], decimals: int) -> Floats:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from logparse.reading import keras_bar, keras_text
-from logparse.reading.keras_bar import CONTROL, SUSPECT, Line, Number
+from logparse.reading.keras_bar import CONTROL, SUSPECT, Line
 from logparse.reading.prefixes import Prefix, read_prefix
 from logparse.reading.shapes import Span
 
@@ -36,8 +36,14 @@ class Found:
 
 @dataclass(slots=True)
 class Parsed:
-    """What stands in one stretch; all offsets are in its raw bytes."""
+    """What stands in one stretch.
 
+    ``lines`` and ``prefix`` have offsets in ``text``, which is the stretch without colour codes,
+    and ``at`` gives the raw offset of each; ``found`` and ``rejects`` have raw offsets.
+    """
+
+    text: bytes
+    at: list[int] | range
     prefix: Prefix
     lines: list[Line] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
@@ -60,18 +66,14 @@ def parse_stretch(raw: bytes, *, cut: bool = False, whole: Container[str] = ()) 
     text, at = _strip(raw)
     lines = keras_bar.parse(text, ended=not cut, whole=whole) if PROGRESS.search(text) else []
     end = lines[0].start if lines else len(text)
-    parsed = Parsed(read_prefix(text, end))
+    parsed = Parsed(text, at, read_prefix(text, end), lines)
     known = parsed.prefix.end
     parsed.ignored["colour codes"] += at[0]
     parsed.ignored["prefix"] += at[known] - at[0]
     edges = [known] + [edge for line in lines for edge in (line.start, line.end)] + [len(text)]
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         _between(text, at, start, stop, parsed, cut=cut and stop == len(text), after=start > known)
-    for line in lines:
-        parsed.read += at[line.end] - at[line.start]
-        _shift(line, at)
-    parsed.lines = lines
-    _shift_prefix(parsed.prefix, at)
+    parsed.read += sum(at[line.end] - at[line.start] for line in lines)
     return parsed
 
 
@@ -154,39 +156,42 @@ def _text(value: object) -> object:
     return value
 
 
-def _shift(line: Line, at: list[int] | range) -> None:
-    """Offsets of the line in the text without colour codes -> in the raw stretch."""
-    if isinstance(at, range):
-        return
+def raw_offsets(parsed: Parsed) -> bool:
+    """Turn the offsets of ``lines`` and ``prefix`` into raw ones.
 
-    def span(s: Span | None) -> Span | None:
+    Returns:
+        False if a field has a colour code inside: then the raw bytes do not spell it.
+    """
+    at = parsed.at
+    if isinstance(at, range):
+        return True
+    whole = True
+
+    def raw(span: Span) -> Span:
         # A span ends after its last byte: what follows may be a colour code.
-        return (at[s[0]], at[s[1] - 1] + 1) if s else None
+        nonlocal whole
+        start, end = at[span[0]], at[span[1] - 1] + 1
+        whole = whole and end - start == span[1] - span[0]
+        return start, end
 
-    line.step, line.of, line.bar = span(line.step), span(line.of), span(line.bar)
-    line.elapsed, line.per_step = span(line.elapsed), span(line.per_step)
-    line.per_epoch = span(line.per_epoch)
-    line.eta = tuple((at[a], at[b - 1] + 1) for a, b in line.eta)
-    line.names = [(at[a], at[b - 1] + 1) for a, b in line.names]
-    line.start, line.end = at[line.start], at[line.end]
+    for line in parsed.lines:
+        _shift(line, raw)
+        line.start, line.end = at[line.start], at[line.end]
+    prefix = parsed.prefix
+    prefix.clock = tuple(map(raw, prefix.clock))
+    prefix.numbers = tuple(map(raw, prefix.numbers))
+    return whole
+
+
+def _shift(line: Line, raw: Callable[[Span], Span]) -> None:
+    for name in ("step", "of", "bar", "elapsed", "per_step", "per_epoch"):
+        span = getattr(line, name)
+        if span:
+            setattr(line, name, raw(span))
+    line.eta = tuple(map(raw, line.eta))
+    line.names = [raw(span) for span in line.names]
     for _, number in line.metrics:
-        _shift_number(number, at)
-
-
-def _shift_number(number: Number, at: list[int] | range) -> None:
-    def span(s: Span) -> Span:
-        return (at[s[0]], at[s[1] - 1] + 1)
-
-    if number.word:
-        return
-    number.whole = span(number.whole)
-    number.fraction = span(number.fraction) if number.fraction else None
-    number.exponent = span(number.exponent) if number.exponent else None
-
-
-def _shift_prefix(prefix: Prefix, at: list[int] | range) -> None:
-    if isinstance(at, range):
-        return
-    prefix.clock = tuple((at[a], at[b - 1] + 1) for a, b in prefix.clock)
-    prefix.numbers = tuple((at[a], at[b - 1] + 1) for a, b in prefix.numbers)
-    prefix.end = at[prefix.end]
+        if not number.word:
+            number.whole = raw(number.whole)
+            number.fraction = raw(number.fraction) if number.fraction else None
+            number.exponent = raw(number.exponent) if number.exponent else None

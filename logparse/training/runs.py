@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from logparse.limits import MESSAGES_KEPT
 from logparse.reading.records import TIMES, Chunk, Event, Form, Ints, Updates
 from logparse.training.epochs import Epochs
+from logparse.training.untangle import Untangler
 
 _QUIET = (Form.QUIET, Form.QUIET_COUNT, Form.QUIET_EPOCH, Form.QUIET_STEP)
 
@@ -125,10 +126,12 @@ class Runs:
         self.dropped: dict[str, int] = {}
         self.empty: list[OpenEpoch] = []
         self._channels: dict[int, _Channel] = {}
+        self._untanglers: dict[int, Untangler] = {}
 
     def feed(self, chunk: Chunk) -> Iterator[Batch]:
         """Epochs that are closed once ``chunk`` is known."""
         updates = chunk.updates
+        self._untangle(chunk)
         channels = set(np.unique(updates.channel).tolist()) | {e.channel for e in chunk.events}
         for number in sorted(channels):
             channel = self._channels.setdefault(number, _Channel(self, number))
@@ -136,6 +139,16 @@ class Runs:
             part = updates if whole else updates.take(np.flatnonzero(updates.channel == number))
             events = [event for event in chunk.events if whole or event.channel == number]
             yield from channel.feed(part, events)
+
+    def _untangle(self, chunk: Chunk) -> None:
+        """Give workers that print without a mark channels of their own."""
+        shown = chunk.updates.channel
+        for number in {event.channel for event in chunk.events if event.kind == "header"} | set(
+            self._untanglers
+        ):
+            untangler = self._untanglers.setdefault(number, Untangler(number))
+            events = [event for event in chunk.events if event.channel == number]
+            untangler.assign(chunk.updates, np.flatnonzero(shown == number), events)
 
     def finish(self) -> Iterator[Batch]:
         """All epochs that are still open."""
@@ -419,6 +432,7 @@ class _Channel:
             self.open.rows = moved
         self.judged = len(kept) - (len(rows) - self.judged)
         if len(kept) < len(rows):
+            # A copy, so that the rows that are done with can go.
             self.rows = rows.take(kept)
 
 
@@ -479,10 +493,13 @@ def _describe(rows: Updates, starts: Ints, stops: Ints, *, at_end: bool) -> list
 def _batch(rows: Updates, epochs: list[OpenEpoch]) -> Batch:
     """Closed epochs of one run as columns."""
     run = epochs[0].run
-    index = np.concatenate([np.arange(a, b) for epoch in epochs for a, b in epoch.rows])
+    spans = [span for epoch in epochs for span in epoch.rows]
     sizes = np.array([sum(b - a for a, b in epoch.rows) for epoch in epochs])
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    part = rows.take(index)
+    if spans[-1][1] - spans[0][0] == starts[-1]:
+        part = rows.part(spans[0][0], spans[-1][1])
+    else:
+        part = rows.take(np.concatenate([np.arange(a, b) for a, b in spans]))
     final = np.zeros(len(part), np.bool_)
     finished = np.array([epoch.finished for epoch in epochs])
     final[starts[1:][finished] - 1] = True

@@ -1,0 +1,139 @@
+"""Tables to findings about the reading itself: LP001 to LP003."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from logparse.findings.registry import Finding, Tables, rule
+
+
+def _s(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+@rule(
+    "LP001",
+    "lines not understood",
+    severity="warning",
+    summary=(
+        "Some text looks like a piece of Keras output, such as a progress line that was cut, and "
+        "could not be read. Everything else was read; the numbers in those pieces are missing."
+    ),
+    computed=(
+        "Text is rejected when it contains a counter with the beginning of a bar, a time left, a "
+        "time a step or a loss, but not a whole progress line. Each piece is in the table "
+        "`rejects` with its line, offsets and kind. Fires when there is at least one."
+    ),
+    wrong_when=(
+        "A program prints its own bar that resembles the one of Keras: then nothing is missing."
+    ),
+    advice=(
+        "Look at the lines named. If they are whole progress lines, please report the form as an "
+        "issue: `logparse export LOG --table rejects -o rejects.csv`."
+    ),
+    source="keras-team/keras, Progbar of 0.1 to 3.15: every form it prints is known.",
+)
+def lines_not_understood(tables: Tables) -> Iterable[Finding]:
+    """One finding, however many pieces there are."""
+    rejects = tables.rejects
+    if rejects.is_empty():
+        return
+    kinds = rejects.group_by("kind").len().sort("len", descending=True)
+    named = ", ".join(f"{_s(n, kind)}" for kind, n in kinds.iter_rows())
+    lines = rejects["line"].unique().sort()
+    where = ", ".join(map(str, lines.head(5).to_list())) + (", ..." if len(lines) > 5 else "")
+    yield Finding(
+        "LP001",
+        "warning",
+        f"{_s(rejects.height, 'piece')} of text on {_s(len(lines), 'line')} "
+        f"({where}) could not be read: {named}. The rest of the log is not affected.",
+        "Look at these lines; `logparse export LOG --table rejects` lists them all.",
+        line=int(lines[0]),
+        value=float(rejects.height),
+        threshold=1.0,
+        n=rejects.height,
+    )
+
+
+@rule(
+    "LP002",
+    "log ends inside an epoch",
+    severity="warning",
+    summary=(
+        "The last epoch of a run has no last line: the training was stopped, is still running, or "
+        "the log was cut. Its numbers are running averages of an unfinished epoch."
+    ),
+    computed=(
+        "The last epoch of the run is not complete. An epoch is complete when its last line, the "
+        "one with the elapsed time, is in the log."
+    ),
+    wrong_when=(
+        "A copy of a Keras 3 log lost its very last line break: its last two lines then look alike."
+    ),
+    advice="If the training should have ended, look for an error after the line named.",
+    source="keras-team/keras, Progbar.update: only the last line of an epoch shows elapsed time.",
+)
+def ends_inside_an_epoch(tables: Tables) -> Iterable[Finding]:
+    """One finding for each run that ends so."""
+    last = tables.epochs.sort("run", "epoch").group_by("run", maintain_order=True).last()
+    for row in last.filter(~pl.col("complete")).iter_rows(named=True):
+        of = f" of {row['of']:,}" if row["of"] else ""
+        label = f" (Epoch {row['label']})" if row["label"] else ""
+        done = f"after step {row['steps']:,}{of}" if row["steps"] else "before its first update"
+        yield Finding(
+            "LP002",
+            "warning",
+            f"Epoch {row['epoch']}{label} has no last line: the log ends {done}. "
+            "What it shows are averages of an unfinished epoch.",
+            "If the training should have ended, look at what follows the line named; "
+            "if it still runs, read the log again later.",
+            run=row["run"],
+            epoch=row["epoch"],
+            line=row["last_line"],
+            value=float(row["steps"]),
+            baseline=float(row["of"]) if row["of"] else None,
+        )
+
+
+@rule(
+    "LP003",
+    "interleaved workers",
+    severity="info",
+    summary=(
+        "The log holds the output of several workers that trained at the same time. Each is "
+        "followed on its own, as a run of its own."
+    ),
+    computed=(
+        "Lines carry the marks of two workers or more, such as [1,0]<stdout>:, and both trained; "
+        "or two runs overlap: one begins before the other ends."
+    ),
+    wrong_when="Two separate trainings were written into one file at the same time on purpose.",
+    advice=(
+        "Let one worker print only (`verbose=1 if rank == 0 else 0`): the metrics of the others "
+        "are those of their share of the data."
+    ),
+    source="horovod/horovod issues 1142 and 2500; keras-team/keras Progbar has no lock.",
+)
+def interleaved_workers(tables: Tables) -> Iterable[Finding]:
+    """One finding that counts the workers."""
+    runs = tables.runs.sort("first_line")
+    before = pl.col("last_line").cum_max().shift(1)
+    overlapping = runs.filter(pl.col("first_line") < before)
+    marks = [mark for mark in runs["channel"].unique(maintain_order=True).to_list() if mark]
+    if overlapping.is_empty() and len(marks) < 2:
+        return
+    named = f", marked {', '.join(marks[:4])}{', ...' if len(marks) > 4 else ''}" if marks else ""
+    count = len(marks) if marks else overlapping.height + 1
+    yield Finding(
+        "LP003",
+        "info",
+        f"{_s(count, 'worker')} wrote into this log at the same time{named}. "
+        "Each is shown as a run of its own.",
+        "Let only one worker print: verbose=1 if rank == 0 else 0.",
+        line=int(runs["first_line"][1]),
+        value=float(count),
+        threshold=2.0,
+        n=runs.height,
+    )
