@@ -1,0 +1,141 @@
+"""The registry of rules: tables in, findings out, and what ``logparse explain`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Severity = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The small tables that rules read, as documented in ``tables.TABLES``."""
+
+    runs: pl.DataFrame
+    epochs: pl.DataFrame
+    metrics: pl.DataFrame
+    messages: pl.DataFrame
+    rejects: pl.DataFrame
+    layers: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that fired, with its arithmetic; the columns of the table ``findings``."""
+
+    code: str
+    severity: Severity
+    message: str
+    advice: str
+    run: int | None = None
+    epoch: int | None = None
+    metric: str | None = None
+    line: int | None = None
+    value: float | None = None
+    baseline: float | None = None
+    threshold: float | None = None
+    n: int | None = None
+
+
+Check = Callable[[Tables], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: its stable code, what it means, how it is computed, when it is wrong."""
+
+    code: str
+    name: str
+    severity: Severity
+    """Worst severity it gives."""
+    summary: str
+    computed: str
+    wrong_when: str
+    advice: str
+    source: str
+    check: Check
+
+
+FAMILIES = ("averages", "learning", "reading", "time")
+"""Modules that register rules."""
+
+RULES: dict[str, Rule] = {}
+"""Rules by code, filled by ``rule`` when a family's module is imported."""
+
+
+def rule(
+    code: str,
+    name: str,
+    *,
+    severity: Severity,
+    summary: str,
+    computed: str,
+    wrong_when: str,
+    advice: str,
+    source: str,
+) -> Callable[[Check], Check]:
+    """Register the decorated check under ``code``.
+
+    Raises:
+        ValueError: the code is taken.
+    """
+
+    def register(check: Check) -> Check:
+        if code in RULES:
+            raise ValueError(f"{code} is registered twice")
+        RULES[code] = Rule(
+            code, name, severity, summary, computed, wrong_when, advice, source, check
+        )
+        return check
+
+    return register
+
+
+def explain(code: str) -> str:
+    """What the rule means, how it is computed, when it is wrong and what to do, as plain text.
+
+    Raises:
+        KeyError: no rule has this code.
+    """
+    found = RULES[code]
+    parts = (
+        ("How it is computed", found.computed),
+        ("When it is wrong", found.wrong_when),
+        ("What to do", found.advice),
+        ("Source", found.source),
+    )
+    text = f"{found.code} {found.name} ({found.severity})\n\n{found.summary}\n"
+    return text + "".join(f"\n{title}\n{body}\n" for title, body in parts)
+
+
+def load() -> dict[str, Rule]:
+    """All rules by code, their families imported."""
+    for family in FAMILIES:
+        import_module(f"logparse.findings.{family}")
+    return RULES
+
+
+def find(
+    tables: Tables, *, select: Iterable[str] | None = None, ignore: Iterable[str] = ()
+) -> list[Finding]:
+    """What the rules find, worst first, then by run, epoch and code.
+
+    Args:
+        tables: the small tables of one log.
+        select: codes to look for, or their beginnings (``LP1``); all by default.
+        ignore: codes not to look for, or their beginnings.
+    """
+    wanted = tuple(select) if select is not None else ("",)
+    unwanted = tuple(ignore)
+    found: list[Finding] = []
+    for code, one in sorted(load().items()):
+        if code.startswith(wanted) and not (unwanted and code.startswith(unwanted)):
+            found += one.check(tables)
+    order = {"error": 0, "warning": 1, "info": 2}
+    return sorted(found, key=lambda f: (order[f.severity], f.run or 0, f.epoch or 0, f.code))

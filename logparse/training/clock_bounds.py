@@ -1,0 +1,437 @@
+"""Times as printed -> bounds of when each update was drawn, under each law of the clock.
+
+Every printed time was rounded, so it is an interval; all that an epoch prints is intersected.
+The arithmetic is that of ``Progbar`` in keras-team/keras 0.1 to 3.15 and tf.keras; docs/time.md
+has the formulas and how they were checked.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logparse.reading.records import Floats, Form, Ints
+from logparse.training.epochs import Bools, Epochs
+
+Laws = NDArray[np.int8]
+Places = Ints | slice
+
+JITTER = 0.02
+"""Seconds between the end of a batch and the drawing of its update; also the tolerance here."""
+
+STAMP_DELAY = 0.1
+"""Seconds by which a timestamp prefix may differ from the moment its line was drawn or ended."""
+
+LONGEST = 1e7
+"""A bound beyond this (116 days) says nothing: it comes from a damaged digit."""
+
+_FEW_ROWS = 256
+"""Below this many rows an epoch, one running maximum over all epochs beats one for each."""
+
+
+class ClockLaw(IntFlag):
+    """How a bar measured time. A set of laws means that the text does not tell which."""
+
+    BEGIN = 1
+    """The clock starts with the epoch, a step's time counts every step.
+
+    Keras up to 2.3.1, TF up to 2.1, and later bars that never drew step 1.
+    """
+    LATE_BAR = 2
+    """The bar was made after the first batch: nothing tells how long that took (TF 2.2, 2.3)."""
+    SKIP_FIRST = 4
+    """The clock starts with the epoch, a step's time leaves out step 1 (TF 2.4 on, Keras 3)."""
+
+
+ANY_LAW = ClockLaw.BEGIN | ClockLaw.LATE_BAR | ClockLaw.SKIP_FIRST
+
+
+class Bounds(NamedTuple):
+    """What one law, or the laws still possible, say of n rows and e epochs."""
+
+    low: Floats
+    """[n] time since the epoch began."""
+    high: Floats
+    near: Floats
+    """[n] ``high``, with a late bar's unknown first step taken to be like the others."""
+    first_low: Floats
+    """[e] the first step."""
+    first_high: Floats
+    step_low: Floats
+    """[e] a step after the first, mean over the longest stretch that is known well."""
+    step_high: Floats
+    late_low: Floats
+    """[e] a step in the second half."""
+    late_high: Floats
+    bad: Bools
+    """[e] what was printed contradicts the law."""
+
+
+class Rows(NamedTuple):
+    """Columns that every law needs."""
+
+    of: NDArray[np.int32]
+    """[n] index of the row's epoch."""
+    done: Floats
+    """[n] progress in the bar's own unit."""
+    left: Floats
+    """[n] what is left of it."""
+    eta: Floats
+    """[n] time left as shown, nan on last lines."""
+    whole: Ints
+    """Rows that show the time since the bar was made, and its bounds."""
+    whole_low: Floats
+    whole_high: Floats
+    rated: Places
+    """Rows that show a time a step, and its bounds."""
+    rate_low: Floats
+    rate_high: Floats
+    validated: Bools
+    """[e] the last line has a validation metric."""
+    silent: Bools
+    """[e] no time is shown."""
+
+
+def gather(epochs: Epochs) -> Rows:
+    """Collect what every law needs of closed epochs."""
+    last = epochs.starts[1:] - 1
+    of = np.repeat(np.arange(len(epochs), dtype=np.int32), np.diff(epochs.starts))
+    eta, shown = epochs.eta, epochs.elapsed
+    ends = last[epochs.complete]
+    if np.isfinite(eta[ends]).any():  # Keras 3 gives the time of its last line no label
+        eta, shown = eta.copy(), shown.copy()
+        shown[ends] = np.where(np.isfinite(shown[ends]), shown[ends], eta[ends])
+        eta[ends] = np.nan
+    whole = np.flatnonzero(np.isfinite(shown))
+    shows_rate = np.isfinite(epochs.per_step)
+    # Keras 3 shows it on every row; a slice is faster to index with.
+    rated: Places = slice(0, len(of)) if shows_rate.all() else np.flatnonzero(shows_rate)
+    done = epochs.seen.astype(float)
+    validated = np.zeros(len(epochs), np.bool_)
+    for name, decimals in epochs.decimals.items():
+        if validates(name):
+            validated |= decimals[last] != 0
+    timed = np.isfinite(eta) | np.isfinite(shown) | shows_rate
+    return Rows(
+        of,
+        done,
+        epochs.total[of] - done,
+        eta,
+        whole,
+        *_whole_bounds(epochs, whole, shown[whole]),
+        rated,
+        *per_bounds(epochs.per_step[rated], epochs.per_step_unit[rated]),
+        validated,
+        ~_any(timed, epochs.starts),
+    )
+
+
+def _whole_bounds(epochs: Epochs, at: Ints, shown: Floats) -> tuple[Floats, Floats]:
+    """Bounds of whole seconds: truncated up to Keras 2.0.8, else rounded to the nearest."""
+    form = epochs.form[at]
+    low = np.where(form == Form.BAR, shown, np.maximum(shown - 0.5, 0.0))
+    high = shown + np.where(is_form(form, Form.BAR, Form.QUIET), 1.0, 0.5)
+    epoch_low, epoch_high = per_bounds(epochs.per_epoch[at], epochs.per_epoch_unit[at])
+    return np.fmax(low, epoch_low), np.fmin(high, epoch_high)
+
+
+def per_bounds(shown: Floats, unit: Floats) -> tuple[Floats, Floats]:
+    """Bounds of ``9ms/step``: rounded to its unit, which is s from 1 s and ms from 1 ms on."""
+    low = np.maximum(shown - 0.5 * unit, 0.0)
+    low = np.where((unit > 1e-4) & (shown > 0), np.maximum(low, unit), low)
+    high = shown + 0.5 * unit
+    return low, np.where(unit < 0.5, np.minimum(high, 1000 * unit), high)
+
+
+def every_law(epochs: Epochs, rows: Rows, sets: Laws, *, flow: bool) -> Bounds:
+    """Union over the laws allowed to each epoch that do not contradict what it prints."""
+    found: Bounds | None = None
+    mine = np.zeros(len(epochs), np.bool_)
+    for law in ClockLaw:
+        allowed = (sets & law) > 0
+        if not allowed.any():
+            continue
+        bounds = _one_law(epochs, rows, law, flow=flow)
+        allowed &= ~bounds.bad
+        found = bounds if found is None else merge(found, mine, bounds, allowed, rows.of)
+        mine |= allowed
+    if found is None:  # no epochs
+        return _one_law(epochs, rows, ClockLaw.BEGIN, flow=flow)
+    return found._replace(bad=~mine)
+
+
+_LOWER = {"low", "near", "first_low", "step_low", "late_low"}
+"""Columns of ``Bounds`` whose union is the smaller one; ``near`` is only an estimate's bound."""
+
+
+def merge(
+    one: Bounds, has_one: Bools, two: Bounds, has_two: Bools, of: NDArray[np.int32]
+) -> Bounds:
+    """Union of two sets of bounds, each for the epochs where it holds."""
+    if not has_two.any():
+        return one
+    if not has_one.any() and has_two.all():
+        return two
+    both, only = has_one & has_two, has_two & ~has_one
+    mixed = not both.all()
+    columns: dict[str, Floats] = {}
+    for name, a, b in zip(Bounds._fields[:-1], one[:-1], two[:-1], strict=True):
+        joined = np.minimum(a, b) if name in _LOWER else np.maximum(a, b)
+        if mixed:
+            join, take = (both, only) if len(a) == len(both) else (both[of], only[of])
+            joined = np.where(join, joined, np.where(take, b, a))
+        columns[name] = joined
+    return Bounds(**columns, bad=one.bad & two.bad)
+
+
+def _one_law(epochs: Epochs, rows: Rows, law: ClockLaw, *, flow: bool) -> Bounds:
+    """Bounds under one law. Without ``flow`` no row bounds another."""
+    skip = law == ClockLaw.SKIP_FIRST
+    count = len(epochs)
+    first_low, first_high = np.zeros(count), np.full(count, np.inf)
+    # What the shown time a step is multiplied with; step 1 itself is timed from the beginning.
+    weight = np.maximum(rows.done - 1, 1) if skip else rows.done
+    low, high = _from_eta(rows, weight)
+    direct = _meet_rates(epochs, rows, weight, skip, low, high)
+    if skip:  # low and high are since the end of step 1
+        start = np.flatnonzero((epochs.step == 1) & ~epochs.final)
+        first_low[rows.of[start]], first_high[rows.of[start]] = low[start], high[start]
+        low[start] = high[start] = 0.0
+    else:
+        _meet(low, high, rows.whole, rows.whole_low, rows.whole_high)
+    if flow:
+        _flow(epochs, rows, low, high)
+    bad = _any(low > high + JITTER, epochs.starts)
+    if law == ClockLaw.BEGIN:
+        start = np.flatnonzero((epochs.step == 1) & ~epochs.final)
+        first_low[rows.of[start]], first_high[rows.of[start]] = low[start], high[start]
+    rates = _rates(epochs, rows, low, high, None if skip else (first_low, first_high))
+    near = high
+    if law == ClockLaw.LATE_BAR:
+        first = np.where(np.isfinite(rates[1]), 0.5 * (rates[0] + rates[1]), 0.0)
+        near = high + first[rows.of]
+        first_low, first_high = np.zeros(count), np.full(count, np.inf)
+        high = np.full(len(high), np.inf)
+    elif skip:
+        low, high, bad = _add_first(epochs, rows, direct, (low, high), (first_low, first_high), bad)
+        near = high
+    return Bounds(low, high, near, first_low, first_high, *rates, bad)
+
+
+def _from_eta(rows: Rows, weight: Floats) -> tuple[Floats, Floats]:
+    """Bounds from ``ETA: e``: e, truncated, is the time so far a unit, times the units left."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = weight / rows.left
+        low = rows.eta * ratio
+        high = low + ratio
+    silent = ~(high < LONGEST) | (ratio < 0)
+    low[silent], high[silent] = 0.0, np.inf
+    return low, high
+
+
+def _meet(low: Floats, high: Floats, at: Places, least: Floats, most: Floats) -> None:
+    """Intersect the bounds of the rows ``at``."""
+    if most.max(initial=0.0) > LONGEST:
+        least, most = np.where(most < LONGEST, (least, most), ([0.0], [np.inf]))
+    low[at] = np.maximum(low[at], least)
+    high[at] = np.minimum(high[at], most)
+
+
+def _meet_rates(
+    epochs: Epochs, rows: Rows, weight: Floats, skip: bool, low: Floats, high: Floats
+) -> tuple[Ints, Floats, Floats]:
+    """Intersect with the times a step; give those that time the whole epoch under ``skip``."""
+    at, least, most = rows.rated, rows.rate_low, rows.rate_high
+    done = rows.done[at]
+    form = epochs.form[at]
+    # verbose=2, and a last line after one step, divide the whole epoch by all its steps.
+    direct = skip & (
+        is_form(form, Form.QUIET_STEP, Form.QUIET_EPOCH) | (epochs.final[at] & (done <= 1))
+    )
+    usable = done > 0
+    if not direct.any() and usable.all():
+        _meet(low, high, at, least * weight[at], most * weight[at])
+        return np.zeros(0, np.int64), least[:0], most[:0]
+    times = np.where(direct, done, weight[at])
+    least, most = least * times, most * times
+    where = np.arange(len(rows.of))[at]
+    plain = usable & ~direct
+    _meet(low, high, where[plain], least[plain], most[plain])
+    direct &= usable
+    return where[direct], least[direct], most[direct]
+
+
+def _add_first(
+    epochs: Epochs,
+    rows: Rows,
+    direct: tuple[Ints, Floats, Floats],
+    since: tuple[Floats, Floats],
+    first: tuple[Floats, Floats],
+    bad: Bools,
+) -> tuple[Floats, Floats, Bools]:
+    """Times since step 1 -> times since the beginning; narrows the first step in place."""
+    (low, high), (first_low, first_high) = since, first
+    sources = ((rows.whole, rows.whole_low, rows.whole_high), direct)
+    for at, least, most in sources:
+        epoch = rows.of[at]
+        np.maximum.at(first_low, epoch, least - high[at])
+        np.minimum.at(first_high, epoch, most - low[at])
+    bad = bad | (first_low > first_high + JITTER)
+    first_low[:], first_high[:] = (
+        np.minimum(first_low, first_high),
+        np.maximum(first_low, first_high),
+    )
+    np.maximum(first_low, 0.0, out=first_low)
+    low, high = low + first_low[rows.of], high + first_high[rows.of]
+    for at, least, most in sources:
+        _meet(low, high, at, least, most)
+    last = epochs.starts[1:] - 1
+    np.minimum(high, high[last][rows.of], out=high)
+    if len(rows.whole) > len(epochs):  # length unknown: every row shows the time
+        _flow(epochs, rows, low, high)
+    return low, high, bad | _any(low > high + JITTER, epochs.starts)
+
+
+def _rates(
+    epochs: Epochs,
+    rows: Rows,
+    low: Floats,
+    high: Floats,
+    first: tuple[Floats, Floats] | None,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Time a step: over the stretch known best, and over the second half; bounds of each.
+
+    ``low`` and ``high`` are since the end of step 1, unless ``first`` bounds that step.
+    """
+    begin, last = epochs.starts[:-1], epochs.starts[1:] - 1
+    # The last line includes validation; the update before it may be the last training step.
+    train = np.where(epochs.complete & rows.validated, np.maximum(last - 1, begin), last)
+    usable = ~(epochs.final[train] & rows.validated)
+    best_low, best_high = np.zeros(len(epochs)), np.full(len(epochs), np.inf)
+    for share in (1.0, 0.75, 0.5):
+        at = begin + ((train - begin) * share).astype(np.int64)
+        steps = epochs.step[at].astype(float)
+        least, most = low[at], high[at]
+        if first is not None:
+            known = np.isfinite(first[1]) & (steps > 1)
+            least = np.where(known, least - first[1], least)
+            most = np.where(known, most - first[0], most)
+            steps -= known
+        else:
+            steps -= 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            least, most = np.maximum(least, 0) / steps, most / steps
+            better = (
+                usable & (epochs.step[at] > 1) & (most - least < 0.999 * (best_high - best_low))
+            )
+        best_low, best_high = np.where(better, least, best_low), np.where(better, most, best_high)
+    half = begin + (train - begin) // 2
+    steps = (epochs.step[train] - epochs.step[half]).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        late_low = np.maximum(low[train] - high[half], 0.0) / steps
+        late_high = (high[train] - low[half]) / steps
+    unknown = ~usable | (steps <= 0)
+    late_low[unknown], late_high[unknown] = 0.0, np.inf
+    return best_low, best_high, late_low, late_high
+
+
+def with_stamps(
+    epochs: Epochs, of: NDArray[np.int32], low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """Bounds narrowed by timestamps before the lines.
+
+    A stamp is taken when its line begins or when it ends, so it is not before its first update
+    was drawn, and not after the first update of the next stamped line. When the epoch began is
+    unknown; the bounds of all its stamped rows together tell it. Stamps that contradict the bar
+    (a clock was set, output was buffered) are left out.
+    """
+    at = np.flatnonzero(np.isfinite(epochs.clock))
+    epoch, stamp = of[at], epochs.clock[at]
+    grain = _resolution(stamp, epoch, len(epochs))[epoch]
+    start = np.full(len(epochs), np.inf)
+    np.minimum.at(start, epoch, stamp)
+    latest = stamp - start[epoch] + grain + STAMP_DELAY
+    follows = np.flatnonzero(epoch[1:] == epoch[:-1])
+    after, soonest = at[follows + 1], stamp[follows] - start[epoch[follows]] - STAMP_DELAY
+    # When the epoch began, in seconds after its first stamp.
+    began_low, began_high = np.full(len(epochs), -np.inf), np.full(len(epochs), np.inf)
+    np.minimum.at(began_high, epoch, latest - low[at])
+    np.maximum.at(began_low, epoch[follows], soonest - high[after])
+    good = began_low <= began_high
+    low, high = low.copy(), high.copy()
+    keep = good[epoch]
+    _meet(low, high, at[keep], np.zeros(keep.sum()), (latest - began_low[epoch])[keep])
+    keep = good[epoch[follows]]
+    low[after[keep]] = np.maximum(low[after], soonest - began_high[epoch[follows]])[keep]
+    _running_max(low, epochs.starts, of)
+    _running_min_back(high, epochs.starts, of)
+    return low, high
+
+
+def _resolution(stamp: Floats, epoch: NDArray[np.int32], count: int) -> Floats:
+    """[e] what the stamps of an epoch are truncated to: a minute, a second or its decimals."""
+    grain = np.full(count, 60.0)
+    for unit in (1.0, 0.1, 0.01):
+        coarser = 60.0 if unit == 1.0 else 10 * unit
+        finer = np.abs(stamp - np.round(stamp / coarser) * coarser) > 0.4 * unit
+        grain[epoch[finer]] = unit
+    return grain
+
+
+def validates(name: str) -> bool:
+    """Whether a metric of this name comes from validation."""
+    return name.startswith("val_")
+
+
+def is_form(form: NDArray[np.int8], *forms: Form) -> Bools:
+    """Where ``form`` is one of ``forms``."""
+    found: Bools = form == forms[0]
+    for other in forms[1:]:
+        found = found | (form == other)
+    return found
+
+
+def _any(rows: Bools, starts: Ints) -> Bools:
+    """[e] any row of the epoch."""
+    if not rows.any():
+        return np.zeros(len(starts) - 1, np.bool_)
+    return np.logical_or.reduceat(rows, starts[:-1])
+
+
+def _flow(epochs: Epochs, rows: Rows, low: Floats, high: Floats) -> None:
+    """Elapsed time never decreases: earlier rows bound later ones from below, and back."""
+    _running_max(low, epochs.starts, rows.of)
+    _running_min_back(high, epochs.starts, rows.of)
+
+
+def _running_max(values: Floats, starts: Ints, of: NDArray[np.int32]) -> None:
+    """Running maximum within each epoch, in place. Values are finite and at least 0."""
+    if len(values) > _FEW_ROWS * (len(starts) - 1):
+        for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+            np.maximum.accumulate(values[begin:end], out=values[begin:end])
+        return
+    # Lift each epoch above those before it, so that one pass serves all of them.
+    lift = of * (values.max(initial=0.0) + 1.0)
+    values += lift
+    np.maximum.accumulate(values, out=values)
+    values -= lift
+
+
+def _running_min_back(values: Floats, starts: Ints, of: NDArray[np.int32]) -> None:
+    """Running minimum from the end of each epoch, in place. Values may be inf."""
+    if len(values) > _FEW_ROWS * (len(starts) - 1):
+        for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+            back = values[begin:end][::-1]
+            np.minimum.accumulate(back, out=back)
+        return
+    top = values.max(initial=0.0, where=np.isfinite(values)) + 1.0
+    lift = of * (2.0 * top)
+    np.minimum(values, top, out=values)
+    values += lift
+    back = values[::-1]
+    np.minimum.accumulate(back, out=back)
+    values -= lift
+    values[values > top - 0.5] = np.inf

@@ -1,0 +1,229 @@
+"""Made epoch times with a known answer, and real logs -> findings about time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import logparse
+from logparse.findings import time
+from logparse.findings.durations import find_change, find_slow, period_of
+from logparse.findings.registry import RULES, Finding, Tables
+from logparse.reading.records import Floats
+from logparse.tables import frame, schema
+
+CODES = ["LP201", "LP202", "LP203", "LP204", "LP205", "LP206"]
+
+
+def tables(seconds: Floats, half: float = 0.0, **columns: Floats | list[float]) -> Tables:
+    """Tables of one run whose epochs took ``seconds``, known to +- ``half``."""
+    n = len(seconds)
+    made: dict[str, object] = {name: [None] * n for name in schema("epochs")}
+    made |= {"run": [1] * n, "epoch": range(1, n + 1), "steps": [100] * n, "of": [100] * n}
+    made |= {"complete": [True] * n, "first_line": range(n), "last_line": range(10, n + 10)}
+    made |= {"updates": [1] * n, "seconds": seconds, **columns}
+    made |= {"seconds_low": seconds - half, "seconds_high": seconds + half}
+    empty = pl.DataFrame()
+    return Tables(pl.DataFrame({"run": [1]}), frame("epochs", made), empty, empty, empty, empty)
+
+
+def found(made: Tables) -> list[Finding]:
+    return [finding for code in CODES for finding in RULES[code].check(made)]
+
+
+def named(made: Tables) -> list[tuple[str, int | None]]:
+    return [(finding.code, finding.epoch) for finding in found(made)]
+
+
+def test_a_slow_epoch_in_full() -> None:
+    seconds = np.array([100.0, 101, 99, 100, 102, 98, 100, 101, 150, 100])
+    (finding,) = found(tables(seconds, 0.5))
+    assert finding == Finding(
+        code="LP201",
+        severity="warning",
+        message=(
+            "Epoch 9 took 150 s, 50 % longer than the 100 s of the epochs it is compared with "
+            "(50 s lost)."
+        ),
+        advice=(
+            "Look at what the machine did then: other jobs, network storage, a checkpoint or a "
+            "longer validation in this epoch."
+        ),
+        run=1,
+        epoch=9,
+        line=18,
+        value=150.0,
+        baseline=100.0,
+        threshold=finding.threshold,
+        n=9,
+    )
+    assert finding.threshold is not None
+    assert 105 < finding.threshold < 115
+
+
+def test_where_a_slow_epoch_lost_its_time() -> None:
+    seconds = np.array([100.0, 101, 99, 100, 102, 98, 100, 101, 150, 100])
+    first = np.where(seconds == 150, 51.0, 1.0)
+    (finding,) = found(tables(seconds, first_step_seconds=first))
+    assert finding.message.endswith("(50 s lost), almost all of it in its first step.")
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"first_step_seconds": [61.0] + [1.0] * 7}, "its first step took 60 s of it"),
+        ({"step_seconds": [1.6] + [1.0] * 7}, "its steps were slow (59 s in all), not its first"),
+        ({"validation_seconds": [70.0] + [5.0] * 7}, "its validation took 65 s of it"),
+        ({}, "the log does not tell in which part"),
+    ],
+)
+def test_the_cause_of_a_slow_first_epoch(columns: dict[str, list[float]], words: str) -> None:
+    seconds = np.array([160.0, 100, 101, 99, 100, 101, 100, 99])
+    (finding,) = found(tables(seconds, **columns))
+    assert (finding.code, finding.epoch, finding.n) == ("LP202", 1, 7)
+    assert "Epoch 1 took 160 s, 60 % longer than the 100 s of later ones (60 s lost)" in (
+        finding.message
+    )
+    assert words in finding.message
+
+
+@pytest.mark.parametrize(("late", "words"), [(1.05, "slow at first"), (1.6, "all its steps")])
+def test_a_first_epoch_that_recovers(late: float, words: str) -> None:
+    seconds = np.array([160.0, 100, 101, 99, 100, 101, 100, 99])
+    steps, halves = [1.6] + [1.0] * 7, [late] + [1.0] * 7
+    made = tables(seconds, step_seconds=steps, late_step_seconds=halves)
+    assert words in found(made)[0].message
+
+
+def test_rounding_is_part_of_the_noise() -> None:
+    seconds = np.array([1.0, 1, 1, 1, 1, 2, 1, 1])
+    assert named(tables(seconds, 0.5)) == []
+    assert named(tables(100 * seconds, 0.5)) == [("LP201", 6)]
+
+
+def test_too_few_epochs_are_not_judged_and_the_reason_is_given() -> None:
+    made = tables(np.array([90.0, 10, 10]))
+    assert named(made) == []
+    assert ("LP202", 1, "2 complete epochs after the first, 3 needed") in time.unjudged(made)
+    assert {code for code, _, _ in time.unjudged(made)} == set(CODES)
+
+
+def test_a_change_of_level_is_no_list_of_slow_epochs() -> None:
+    seconds = np.concatenate([np.full(15, 100.0), np.full(15, 130.0)]) + np.arange(30) % 3
+    assert named(tables(seconds)) == [("LP203", 16)]
+
+
+def test_a_drift_is_no_list_of_slow_epochs() -> None:
+    seconds = np.linspace(100, 200, 60) + np.arange(60) % 3
+    assert named(tables(seconds)) == [("LP204", None)]
+
+
+def test_a_period_is_one_finding() -> None:
+    seconds = 100.0 + np.arange(41) % 3
+    seconds[5::5] += 60
+    assert named(tables(seconds)) == [("LP205", 6)]
+
+
+def test_validation_that_dominates() -> None:
+    (finding,) = found(tables(np.full(4, 100.0), validation_seconds=np.full(4, 70.0)))
+    assert finding.message == "Validation takes 70 s of an epoch's 100 s: 70 % of the time."
+
+
+def test_incomplete_and_shorter_epochs_are_left_out() -> None:
+    made = tables(np.array([100.0, 101, 99, 100, 102, 98, 100, 500, 900]))
+    epochs = made.epochs.with_columns(
+        of=pl.when(pl.col("epoch") == 8).then(7).otherwise(pl.col("of")),
+        complete=pl.col("epoch") != 9,
+    )
+    made = Tables(made.runs, epochs, *[pl.DataFrame()] * 4)
+    assert named(made) == []
+
+
+def test_an_epoch_without_an_upper_bound_is_judged() -> None:
+    made = tables(np.array([100.0, 101, 99, 100, 102, 98, 160, 100]), 0.5)
+    epochs = made.epochs.with_columns(seconds_high=pl.lit(None, pl.Float64))
+    assert named(Tables(made.runs, epochs, *[pl.DataFrame()] * 4)) == [("LP201", 7)]
+
+
+def false_alarms(n: int, noise: float, unit: float, runs: int) -> tuple[float, float]:
+    """Shares of flat runs of about 10 s an epoch with a slow epoch, and with a change."""
+    random = np.random.default_rng(n)
+    slow = changed = 0
+    for _ in range(runs):
+        seconds = 10 * (1 + noise * random.standard_normal(n))
+        if unit:
+            seconds = np.floor(seconds / unit) * unit + unit / 2
+        half = np.full(n, unit / 2)
+        tested = find_slow(seconds, half)
+        slow += tested is not None and bool(tested.slow.any())
+        changed += find_change(seconds, half) is not None
+    return slow / runs, changed / runs
+
+
+@pytest.mark.parametrize("unit", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("n", "runs"), [(3, 300), (5, 2000), (8, 2000), (14, 2000), (19, 2000), (29, 2000), (300, 300)]
+)
+def test_flat_series_raise_few_false_alarms(n: int, runs: int, unit: float) -> None:
+    # 1 % is the promise; three standard errors are the luck of this many runs.
+    most = 0.01 + 3 * (0.01 / runs) ** 0.5
+    assert max(false_alarms(n, 0.05, unit, runs)) <= most
+
+
+@pytest.mark.parametrize("n", [10, 14, 20, 60, 300])
+def test_an_epoch_half_as_long_again_is_found(n: int) -> None:
+    random = np.random.default_rng(n)
+    hits, runs = 0, 300
+    for _ in range(runs):
+        seconds = 100 * (1 + 0.05 * random.standard_normal(n))
+        slow = int(random.integers(n))
+        seconds[slow] *= 1.5
+        tested = find_slow(seconds, np.zeros(n))
+        hits += tested is not None and bool(tested.slow[slow])
+    assert hits / runs >= 0.95
+
+
+def test_noise_free_series_are_flat() -> None:
+    for n in (5, 12, 30):
+        tested = find_slow(np.full(n, 7.0), np.full(n, 0.5))
+        assert tested is not None
+        assert not tested.slow.any()
+        assert find_change(np.full(n, 7.0), np.full(n, 0.5)) is None
+
+
+def test_periods() -> None:
+    slow = np.zeros(20, np.bool_)
+    slow[[4, 9, 14, 19]] = True
+    assert period_of(slow) == 5
+    slow[14] = False
+    assert period_of(slow) == 5
+    slow[9] = False
+    assert period_of(slow) is None
+
+
+def slow_findings(path: Path) -> list[tuple[str, int | None]]:
+    findings = logparse.analyze(path).findings
+    rows = findings.filter(pl.col("code").str.starts_with("LP2")).sort("epoch")
+    return [(code, epoch) for code, epoch in rows.select("code", "epoch").iter_rows()]
+
+
+def test_slowfirst_names_the_first_and_the_stalled_sixth_epoch(shared_logs: Path) -> None:
+    paths = sorted(shared_logs.glob("eras/*/slowfirst.*.log"))
+    assert len(paths) >= 9
+    for path in paths:
+        assert slow_findings(path) == [("LP202", 1), ("LP201", 6)], path.parent.name
+
+
+@pytest.mark.parametrize("kind", ["fit", "messages", "quiet", "outer", "resume"])
+def test_no_false_alarm_on_real_logs(shared_logs: Path, kind: str) -> None:
+    for path in sorted(shared_logs.glob(f"eras/*/{kind}.pipe.log")):
+        assert slow_findings(path) == [], path
+
+
+def test_the_slow_last_epoch_of_a_fine_tuning(shared_logs: Path) -> None:
+    findings = logparse.analyze(shared_logs / "seeds" / "004_vgg16_finetune.log").findings
+    (row,) = findings.filter(pl.col("code") == "LP201").iter_rows(named=True)
+    assert (row["epoch"], row["value"], row["baseline"], row["n"]) == (20, 7856.5, 7395.0, 19)
