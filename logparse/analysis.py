@@ -18,9 +18,10 @@ from logparse.reading.records import Chunk, Floats, Ints, Reject
 from logparse.reading.source import Source, open_sources
 from logparse.tables import TABLES, frame
 from logparse.training import clock, rebuild
-from logparse.training.clock_bounds import ANY_LAW, Laws
+from logparse.training.clock_bounds import ANY_LAW, ClockLaw, Laws
+from logparse.training.epochs import Bools, Epochs
 from logparse.training.laws import Law, LawEvidence
-from logparse.training.runs import Batch, Run, Runs
+from logparse.training.runs import Batch, Run, Runs, join_batches
 from logparse.training.untangle import worker_name
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 KEPT_ROWS = 250_000
 """Updates kept in memory for the full tables; a longer log is read again when they are asked."""
+
+LOT_ROWS = 1 << 17
+"""Updates of closed epochs that are summarised together: each lot has a fixed cost."""
 
 Columns = dict[str, list[Any]]
 
@@ -82,9 +86,17 @@ class _RunParts:
 
     run: Run
     evidence: LawEvidence = field(default_factory=LawEvidence)
-    clock_laws: int = int(ANY_LAW)
+    clock_laws: int = 0
+    """Laws of the clock that its epochs so far allow."""
     summaries: list[rebuild.Summary] = field(default_factory=list)
     epochs: list[dict[str, Any]] = field(default_factory=list)
+    printed: tuple[list[Bools], list[Bools], list[Bools]] = field(
+        default_factory=lambda: ([], [], [])
+    )
+    """Rows of ``summaries`` whose ``shown``, ``before`` and ``first`` were printed."""
+    waiting: list[Batch] = field(default_factory=list)
+    """Closed epochs not summarised yet, ``rows`` updates in all."""
+    rows: int = 0
 
 
 class Analysis:
@@ -251,7 +263,7 @@ def _sources(
         for source in sources:
             again = _Again(options, spec if source.path else None, source.name)
             try:
-                yield _analyze(source, options, again)
+                yield _analyze(source, options, again, search=not skip_foreign)
             except NotALogError as error:
                 yield Failure(source.name, error, skipped=skip_foreign)
             except LogparseError as error:
@@ -267,11 +279,13 @@ def _analyze_stream(stream: IO[bytes], options: Options) -> Analysis:
     return _analyze(source, options, _Again(options, None, source.name))
 
 
-def _analyze(source: Source, options: Options, again: _Again) -> Analysis:
-    """Read one source to its end."""
+def _analyze(source: Source, options: Options, again: _Again, *, search: bool = True) -> Analysis:
+    """Read one source to its end; with ``search`` also one whose beginning tells nothing."""
     blocks = source.blocks()
     head, rest = _head(blocks)
-    reader, reason = _choose(source.name, head, options)
+    reader, reason = _choose(head, options, search=search)
+    if reader is None:
+        raise not_a_log(source.name, head)
     pipeline = _Pipeline(reader, options)
     for block in chain([head], rest):
         for batch in pipeline.feed(block):
@@ -313,12 +327,14 @@ def _head(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, blocks
 
 
-def _choose(name: str, head: bytes, options: Options) -> tuple[Reader, str]:
+def _choose(head: bytes, options: Options, *, search: bool) -> tuple[Reader | None, str]:
     if options.reader:
         return reader_named(options.reader), "asked for"
     best = guesses(head[:HEAD_BYTES])[0]
     if best.score >= SURE:
         return reader_named(best.reader), best.reason
+    if not search:
+        return None, best.reason
     # A log may begin with pages of other output: the Keras reader passes over them.
     return KerasLog(), "nothing in its beginning tells, so it was searched to its end"
 
@@ -347,6 +363,9 @@ class _Pipeline:
         for batch in self.runs.finish():
             self._batch(batch)
             yield batch
+        for parts in self.parts.values():
+            if parts.waiting:
+                self._summarise(parts, join_batches(parts.waiting))
 
     def _chunk(self, chunk: Chunk) -> Iterator[Batch]:
         for reject in chunk.rejects:
@@ -360,9 +379,27 @@ class _Pipeline:
             yield batch
 
     def _batch(self, batch: Batch) -> None:
-        """Keep an epoch's summary; its rows go."""
+        """Gather closed epochs until there are enough to be worth summarising together.
+
+        Where one lot ends depends on the epochs only, not on how the log came in blocks.
+        """
+        parts = self.parts.get(id(batch.run))
+        if parts is None:
+            parts = _RunParts(batch.run, clock_laws=_clock_laws(batch.run))
+            self.parts[id(batch.run)] = parts
+        parts.waiting.append(batch)
+        parts.rows += len(batch.line)
+        while parts.rows >= LOT_ROWS:
+            whole = join_batches(parts.waiting)
+            end = int(np.searchsorted(whole.epochs.starts, LOT_ROWS))
+            self._summarise(parts, whole.part(0, end))
+            count = len(whole.epochs)
+            parts.waiting = [whole.part(end, count)] if end < count else []
+            parts.rows = sum(len(rest.line) for rest in parts.waiting)
+
+    def _summarise(self, parts: _RunParts, batch: Batch) -> None:
+        """Keep the summary of closed epochs; their rows go."""
         epochs = batch.epochs
-        parts = self.parts.setdefault(id(batch.run), _RunParts(batch.run))
         laws = clock.clock_laws(epochs, parts.clock_laws)
         parts.clock_laws = int(laws[-1])
         possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
@@ -372,6 +409,8 @@ class _Pipeline:
             if label:
                 parts.evidence.note(f"Epoch {label}")
         parts.summaries.append(summary)
+        for masks, mask in zip(parts.printed, _printed(epochs, summary), strict=True):
+            masks.append(mask)
         last = epochs.starts[1:] - 1
         parts.epochs.append(
             {
@@ -477,12 +516,46 @@ class _Pipeline:
         return table.sort("run", "epoch", maintain_order=True) if empty else table
 
     def _metrics(self, laws: dict[int, Law]) -> pl.DataFrame:
+        import polars as pl
+
         parts = []
         for run in self._in_order():
             number = run.run.number
             found = rebuild.metric_columns(run.summaries, laws[number].readings)
             parts.append({"run": np.full(len(found["metric"]), number)} | found)
-        return frame("metrics", _joined("metrics", parts))
+        columns = _joined("metrics", parts)
+        table = frame("metrics", columns)
+        # A printed nan or inf stays; what was not printed is null.
+        printed = [run.printed for run in self._in_order()]
+        for name, shown in zip(
+            ("shown", "before", "first"), zip(*printed, strict=True), strict=False
+        ):
+            there = np.concatenate([mask for part in shown for mask in part] or [np.zeros(0, bool)])
+            values = pl.Series(name, columns[name], dtype=pl.Float64).set(pl.Series(~there), None)
+            table = table.with_columns(values)
+        return table
+
+
+def _printed(epochs: Epochs, summary: rebuild.Summary) -> tuple[Bools, Bools, Bools]:
+    """For the rows of a summary: whether ``shown``, ``before`` and ``first`` were printed."""
+    place = np.searchsorted(epochs.epoch, summary.epoch)
+    begin, end = epochs.starts[:-1][place], epochs.starts[1:][place]
+    inner = end - epochs.complete[place]
+    shown, before, first = np.zeros((3, len(place)), np.bool_)
+    names = np.array(summary.metric, dtype=object)
+    for name, decimals in epochs.decimals.items():
+        here = np.flatnonzero(names == name)
+        so_far = np.concatenate([[0], np.cumsum(decimals != 0)])
+        shown[here] = epochs.complete[place[here]] & (decimals[end[here] - 1] != 0)
+        first[here] = so_far[inner[here]] > so_far[begin[here]]
+        before[here] = first[here]
+    return shown, before, first
+
+
+def _clock_laws(run: Run) -> int:
+    """Laws of the clock that are possible before any update is seen."""
+    told = run.train_on.data if run.train_on else {}
+    return int(ClockLaw.BEGIN if told.get("samples") else ANY_LAW)
 
 
 def _joined(name: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -523,7 +596,7 @@ class _Again:
         for batch in self._batches():
             run = self.numbers[batch.run.channel, batch.run.first_line]
             if name == "updates":
-                laws = clock.clock_laws(batch.epochs, clocks.get(run, int(ANY_LAW)))
+                laws = clock.clock_laws(batch.epochs, clocks.get(run, _clock_laws(batch.run)))
                 clocks[run] = int(laws[-1])
                 yield frame("updates", _updates(batch, run, laws))
             else:
@@ -540,7 +613,8 @@ class _Again:
                 continue
             blocks = source.blocks()
             head, rest = _head(blocks)
-            reader, _ = _choose(source.name, head, self._options)
+            reader, _ = _choose(head, self._options, search=True)
+            assert reader is not None
             runs = Runs(self._options.batch_size)
             for block in chain([head], rest):
                 yield from runs.feed(reader.feed(block))

@@ -25,7 +25,8 @@ PAD = bytes(WIDTH + 16)
 _U64 = np.dtype("<u8")
 _CLASS = np.uint64(0xE0E0E0E0E0E0E0E0)
 _CLASS_FIRST = np.uint64(0xF0F0F0F0F0F0F0F0)
-_ODD = np.random.default_rng(7).integers(1, 2**62, size=WIDTH // 8 + 2, dtype=np.uint64) * 2 + 1
+# Odd multipliers far apart: powers of the golden ratio's (Knuth, TAOCP 3, 6.4).
+_ODD = np.cumprod(np.full(WIDTH // 8 + 2, 0x9E3779B97F4A7C15, np.uint64))
 _HIGH = np.uint64(0x8080808080808080)
 _LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
 _ZEROS = np.uint64(0x3030303030303030)

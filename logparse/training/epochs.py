@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logparse.reading.records import Floats, Ints
+from logparse.reading.records import TIMES, Floats, Ints
 
 Bools = NDArray[np.bool_]
 
@@ -51,3 +51,44 @@ class Epochs:
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    def part(self, begin: int, end: int) -> Epochs:
+        """Epochs ``begin:end``, without copying."""
+        rows = slice(int(self.starts[begin]), int(self.starts[end]))
+        return Epochs(
+            starts=self.starts[begin : end + 1] - self.starts[begin],
+            **{name: getattr(self, name)[begin:end] for name in _OF_EPOCH},
+            **{name: getattr(self, name)[rows] for name in _OF_ROW},
+            values={name: column[rows] for name, column in self.values.items()},
+            decimals={name: column[rows] for name, column in self.decimals.items()},
+        )
+
+
+_OF_EPOCH = ("epoch", "of", "total", "complete")
+_OF_ROW = ("step", "seen", "final", "form", *TIMES)
+
+
+def joined(parts: list[Epochs]) -> Epochs:
+    """Epochs one after the other; a metric that a part lacks is absent there."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.concatenate([np.diff(part.starts) for part in parts])
+    values: dict[str, Floats] = {}
+    decimals: dict[str, NDArray[np.int8]] = {}
+    for name in dict.fromkeys(name for part in parts for name in part.values):
+        lacking = [len(part.step) for part in parts]
+        values[name] = np.concatenate(
+            [p.values.get(name, np.full(n, np.nan)) for p, n in zip(parts, lacking, strict=True)]
+        )
+        decimals[name] = np.concatenate(
+            [
+                p.decimals.get(name, np.zeros(n, np.int8))
+                for p, n in zip(parts, lacking, strict=True)
+            ]
+        )
+    return Epochs(
+        starts=np.concatenate([[0], np.cumsum(sizes)]),
+        **{n: np.concatenate([getattr(p, n) for p in parts]) for n in (*_OF_EPOCH, *_OF_ROW)},
+        values=values,
+        decimals=decimals,
+    )

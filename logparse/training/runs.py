@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from logparse.limits import MESSAGES_KEPT
 from logparse.reading.records import TIMES, Chunk, Event, Form, Ints, Updates
-from logparse.training.epochs import Epochs
+from logparse.training.epochs import Epochs, joined
 from logparse.training.untangle import Untangler
 
 _QUIET = (Form.QUIET, Form.QUIET_COUNT, Form.QUIET_EPOCH, Form.QUIET_STEP)
@@ -63,6 +63,34 @@ class Batch:
     last_line: list[int]
     line: Ints
     byte: Ints
+
+    def part(self, begin: int, end: int) -> Batch:
+        """Epochs ``begin:end``."""
+        rows = slice(int(self.epochs.starts[begin]), int(self.epochs.starts[end]))
+        return Batch(
+            self.run,
+            self.epochs.part(begin, end),
+            self.labels[begin:end],
+            self.first_line[begin:end],
+            self.last_line[begin:end],
+            self.line[rows],
+            self.byte[rows],
+        )
+
+
+def join_batches(parts: list[Batch]) -> Batch:
+    """Batches of one run as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Batch(
+        parts[0].run,
+        joined([part.epochs for part in parts]),
+        [label for part in parts for label in part.labels],
+        [line for part in parts for line in part.first_line],
+        [line for part in parts for line in part.last_line],
+        np.concatenate([part.line for part in parts]),
+        np.concatenate([part.byte for part in parts]),
+    )
 
 
 @dataclass(slots=True)
@@ -229,12 +257,14 @@ class _Channel:
             return []
         part = slice(self.judged, None)
         step, of, form = rows.step[part], rows.of[part], rows.form[part]
-        cut = np.ones(n + 1, np.bool_)
-        grew = (of[1:] != of[:-1]) & ~((of[:-1] == 0) & (step[1:] >= step[:-1]))
-        cut[1:-1] = (step[1:] < step[:-1]) | grew | rows.last[part][:-1] | np.isin(form[1:], _QUIET)
-        cut[1:-1] |= _after_pair(step, of, form)
+        cut = np.zeros(n + 1, np.bool_)
         headers = [e.byte for e in self.events if e.kind == "header"]
         cut[np.searchsorted(rows.byte[part], headers)] = True
+        cut[0] = cut[-1] = True
+        grew = (of[1:] != of[:-1]) & ~((of[:-1] == 0) & (step[1:] >= step[:-1]))
+        fell = step[1:] < step[:-1]
+        cut[1:-1] |= fell | grew | rows.last[part][:-1] | np.isin(form[1:], _QUIET)
+        cut[1:-1] |= _after_pair(step, of, form, cut[:-1])
         edges = np.flatnonzero(cut) + self.judged
         starts, stops = edges[:-1], edges[1:]
         if not last:
@@ -445,11 +475,16 @@ def _could_be_cut(bar: Bar, epoch: OpenEpoch | None) -> bool:
     return epoch is not None and not epoch.finished and bar.of == epoch.total > 0
 
 
-def _after_pair(step: Ints, of: Ints, form: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """[n - 1] whether row i ends a Keras 3 epoch, as the second of its two lines at N/N."""
+def _after_pair(
+    step: Ints, of: Ints, form: NDArray[np.int8], begins: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """[n - 1] whether row i ends a Keras 3 epoch, as the second of its two lines at N/N.
+
+    ``begins`` marks rows that begin a bar for other reasons.
+    """
     full = (form == Form.HEAVY) & (step == of)
     fresh = full.copy()
-    fresh[1:] &= ~full[:-1] | (of[1:] != of[:-1])
+    fresh[1:] &= ~full[:-1] | begins[1:]
     place = np.arange(len(full))
     since = place - np.maximum.accumulate(np.where(fresh, place, 0))
     ends: NDArray[np.bool_] = (full & (since % 2 == 1))[:-1]
