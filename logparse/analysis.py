@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -463,8 +463,12 @@ class _Pipeline:
         if not self.options.law:
             return found
         asked = f"Keras {self.options.keras}" if self.options.keras else "this law"
-        return Law(
-            self.options.law, f"{asked} was asked for", None, found.keras, (self.options.law,)
+        return replace(
+            found,
+            name=self.options.law,
+            reason=f"{asked} was asked for",
+            runner_up=None,
+            readings=(self.options.law,),
         )
 
     def _runs(self, laws: dict[int, Law]) -> Columns:
@@ -482,7 +486,7 @@ class _Pipeline:
                 "epochs": run.epochs,
                 "of": run.of,
                 "steps_per_epoch": run.steps_per_epoch,
-                "batch_size": run.batch_size,
+                "batch_size": run.batch_size or law.batch_size,
                 "samples": run.samples,
                 "first_line": run.first_line,
                 "last_line": run.last_line,
@@ -600,7 +604,13 @@ class _Again:
                 clocks[run] = int(laws[-1])
                 yield frame("updates", _updates(batch, run, laws))
             else:
-                found = rebuild.batches(batch.epochs, self.laws[run].inverse)
+                law = self.laws[run]
+                found = rebuild.batches(
+                    batch.epochs,
+                    law.inverse,
+                    batch_size=law.batch_size,
+                    last_size=law.last_size,
+                )
                 yield frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
 
     def _batches(self) -> Iterator[Batch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,8 +25,7 @@ class Tables:
     layers: pl.DataFrame
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A rule that fired, with its arithmetic; the columns of the table ``findings``."""
 
     code: str
@@ -46,8 +45,7 @@ class Finding:
 Check = Callable[[Tables], Iterable[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule: its stable code, what it means, how it is computed, when it is wrong."""
 
     code: str

@@ -64,8 +64,8 @@ _PRINTED = re.compile(
 )
 
 SUSPECT = re.compile(
-    rb"\d/(?:\d+|Unknown) +(?:\[[=>.]|\xe2\x94\x81)| - ETA: \d"
-    rb"|\d+[mu]?s/(?:step|sample|epoch)| - (?:val_)?loss: ?[-\dni]"
+    rb"\d/(?:\d{1,15}|Unknown) {1,2}(?:\[[=>.]|\xe2\x94\x81)| - ETA: \d"
+    rb"|\d[mu]?s/(?:step|sample|epoch)| - (?:val_)?loss: ?[-\dni]"
 )
 """Text that looks like a piece of a progress line."""
 
@@ -224,8 +224,9 @@ def _metrics(text: bytes, line: Line, ended: bool, whole: Container[str]) -> Non
             break
         kind = "plain" if name["plain"] is not None else "words"
         label = name[kind].decode("utf-8", "replace")
-        sure = ended or label in whole
-        number, end = _number(text, name.end(), sure, printed_only=kind == "words")
+        number, end = _number(
+            text, name.end(), ended, printed_only=kind == "words", far=label in whole
+        )
         if number is None:
             break
         line.metrics.append((label, number))
@@ -238,12 +239,14 @@ def _metrics(text: bytes, line: Line, ended: bool, whole: Container[str]) -> Non
         line.per_step, line.per_step_unit = tail.span("per_step"), UNITS[tail["per_step_unit"]]
 
 
-def _number(text: bytes, at: int, ended: bool, *, printed_only: bool) -> tuple[Number | None, int]:
+def _number(
+    text: bytes, at: int, ended: bool, *, printed_only: bool, far: bool
+) -> tuple[Number | None, int]:
     """The number that starts at ``at`` and where it ends; None where there is none."""
     found = None if printed_only else _WHOLE.match(text, at)
     if found is None:
         found = _PRINTED.match(text, at)
-    if found is None or (not ended and found.end() == len(text) and _may_go_on(found)):
+    if found is None or (not ended and found.end() == len(text) and _may_go_on(found, far)):
         return None, at
     exponent = None
     if found["exp"]:
@@ -260,15 +263,15 @@ def _number(text: bytes, at: int, ended: bool, *, printed_only: bool) -> tuple[N
     return number, found.end()
 
 
-def _may_go_on(number: re.Match[bytes]) -> bool:
+def _may_go_on(number: re.Match[bytes], far: bool) -> bool:
     """Whether a number at the end of a cut text could have been longer.
 
     Complete are ``nan``, ``inf``, ``8.8428e-04`` and four decimals, unless those could be the
-    mantissa of a ``%.4e``: one digit other than 0 before the point.
+    mantissa of a ``%.4e``: one digit other than 0 before the point. ``far`` rules that out.
     """
     if number["word"]:
         return False
     if number["exp"]:
         return len(number["exp"].lstrip(b"+-")) < 2
-    whole = number["int"]
-    return number["frac"] is None or len(number["frac"]) != 4 or (len(whole) == 1 and whole != b"0")
+    mantissa = len(number["int"]) == 1 and number["int"] != b"0"
+    return number["frac"] is None or len(number["frac"]) != 4 or (mantissa and not far)

@@ -160,7 +160,7 @@ class Runs:
         """Epochs that are closed once ``chunk`` is known."""
         updates = chunk.updates
         self._untangle(chunk)
-        channels = set(np.unique(updates.channel).tolist()) | {e.channel for e in chunk.events}
+        channels = _distinct(updates.channel) | {e.channel for e in chunk.events}
         for number in sorted(channels):
             channel = self._channels.setdefault(number, _Channel(self, number))
             whole = len(channels) == 1
@@ -466,6 +466,13 @@ class _Channel:
             self.rows = rows.take(kept)
 
 
+def _distinct(values: Ints | NDArray[np.int32]) -> set[int]:
+    """The different numbers; ``np.unique`` alone would import numpy.ma."""
+    if len(values) and (values == values[0]).all():
+        return {int(values[0])}
+    return set(values.tolist())
+
+
 def _label(event: Event) -> tuple[int, int]:
     return int(event.data["epoch"]), int(event.data.get("epochs") or 0)
 
@@ -607,7 +614,8 @@ def settle_units(run: Run, rows: Updates, first: int) -> None:
     """
     told = run.train_on.data if run.train_on else {}
     form = rows.form[:first]
-    counts = np.unique(rows.step[:first][~rows.last[:first] & (rows.step[:first] > 0)])
+    shown = rows.step[:first][~rows.last[:first] & (rows.step[:first] > 0)]
+    counts = np.array(sorted(_distinct(shown)), np.int64)
     counts = counts[counts < rows.of[:first].max(initial=0)]
     unit = int(np.gcd.reduce(counts)) if len(counts) else 0
     # The first update of an epoch is always drawn, so its count is one batch; where the head of

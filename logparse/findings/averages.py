@@ -1,0 +1,445 @@
+"""Tables to findings about averages: the jump between epochs, wrong epoch values, false drops."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logparse.findings.jumps import REAL, Jump, Verdict, averages, groups, higher_is_better, jumps
+from logparse.findings.registry import Finding, Tables, rule
+from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
+
+if TYPE_CHECKING:
+    pass
+
+DIFFERS = 0.005
+"""Relative error from which a printed epoch value is reported as wrong."""
+
+EPOCHS = 3
+"""Epochs that must agree before LP106 speaks."""
+
+SCHEDULES = ("plateau", "schedule")
+"""Kinds of message that say the learning rate changed."""
+
+
+def _number(value: float, like: float = 0.0) -> str:
+    """As Keras prints it: four decimals, fewer for large numbers, no exponent for usual sizes."""
+    size = max(abs(value), abs(like))
+    if size == 0:
+        return "0"
+    if size < 1e-3 or size >= 1e6:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, min(4, 5 - math.floor(math.log10(size)) - 1))}f}"
+
+
+def _signed(value: float, like: float) -> str:
+    text = _number(value, like)
+    return text if text.startswith("-") else "+" + text
+
+
+def _chance(probability: float) -> str:
+    if probability < 1e-6:
+        return "less than one in a million"
+    if probability < 0.01:
+        return f"one in {round(1 / probability, -1 if probability < 0.001 else 0):,.0f}"
+    return f"{100 * probability:.0f} %"
+
+
+def _others(chosen: list[Jump], what: str) -> str:
+    if len(chosen) == 1:
+        return ""
+    rest = sorted(jump.epoch for jump in chosen[1:])
+    listed = ", ".join(str(epoch) for epoch in rest[:8]) + (" ..." if len(rest) > 8 else "")
+    more = "boundaries are" if len(rest) > 1 else "boundary is"
+    return f" {len(rest)} more {more} {what}: before epoch {listed}."
+
+
+def _level(jump: Jump) -> str:
+    low, high = jump.end - 1.96 * jump.end_error, jump.end + 1.96 * jump.end_error
+    if kind_of_metric(jump.metric) == "average" and _is_share(jump.metric):
+        low, high = max(low, 0.0), min(high, 1.0)
+    like = jump.shown
+    return f"{_number(jump.end, like)} (95 % sure: {_number(low, like)} to {_number(high, like)})"
+
+
+def _is_share(metric: str) -> bool:
+    return bool(re.search(r"acc(uracy)?$", metric))
+
+
+def _what_is_what(jump: Jump) -> str:
+    """What the two numbers are: the sentence that answers most askers."""
+    before = jump.epoch - 1
+    after = (
+        f"the first batch of epoch {jump.epoch} alone"
+        if jump.first_step == 1
+        else f"the first {jump.first_step} batches of epoch {jump.epoch}"
+    )
+    return (
+        f"{jump.metric} goes from {_number(jump.shown)} to {_number(jump.first)} between epochs "
+        f"{before} and {jump.epoch}, but the two are not the same thing: {_number(jump.shown)} is "
+        f"the average over all batches of epoch {before}, from its first to its last, and "
+        f"{_number(jump.first)} is {after}."
+    )
+
+
+def _by_verdict(tables: Tables, verdict: Verdict) -> Iterator[list[Jump]]:
+    """Boundaries with this verdict, a list for each run and metric, the clearest first."""
+    for group in averages(tables):
+        found = [jump for jump in jumps(group) if jump.verdict == verdict]
+        if found:
+            yield sorted(found, key=lambda jump: -_weight(jump))
+
+
+def _weight(jump: Jump) -> float:
+    if jump.verdict == "real":
+        return abs(jump.score)
+    return abs(jump.size) / jump.noise if jump.noise > 0 else abs(jump.size)
+
+
+def _line(tables: Tables, jump: Jump) -> int | None:
+    """Line where the epoch after the boundary begins."""
+    import polars as pl
+
+    if not {"run", "epoch", "first_line"} <= set(tables.epochs.columns):
+        return None
+    rows = tables.epochs.filter((pl.col("run") == jump.run) & (pl.col("epoch") == jump.epoch))
+    return int(rows["first_line"][0]) if len(rows) else None
+
+
+@rule(
+    "LP101",
+    "jump at the epoch boundary made by averaging",
+    severity="info",
+    summary="The number at the start of an epoch is far from the one at the end of the epoch "
+    "before, and averaging alone explains it: Keras shows the mean of all batches so far and "
+    "starts it afresh in every epoch.",
+    computed="jump = first value shown in the epoch - last value of the epoch before. Averaging "
+    "alone gives: level of the batches at the end of that epoch - its shown average. What is left "
+    "is start level - end level, in standard errors. LP101 if that is below 4, and the whole jump "
+    "cannot be real (it is 3 standard errors or more away from what is left). Only jumps of twice "
+    "the noise of the number after them are looked at.",
+    wrong_when="A real change of the same size as the averaging effect and of opposite sign would "
+    "hide. The levels assume that batch values scatter about a level that drifts slowly.",
+    advice="Nothing is wrong. Compare epochs by validation values or by the levels in the table "
+    "metrics (start, end), not by the last number of one epoch and the first of the next.",
+    source="docs/averages.md, section Jumps.",
+)
+def averaging_jump(tables: Tables) -> Iterable[Finding]:
+    """LP101."""
+    for found in _by_verdict(tables, "averaging"):
+        jump = found[0]
+        like = jump.size
+        yield Finding(
+            code="LP101",
+            severity="info",
+            run=jump.run,
+            epoch=jump.epoch,
+            metric=jump.metric,
+            line=_line(tables, jump),
+            value=jump.size,
+            baseline=jump.averaging,
+            threshold=REAL,
+            n=len(found),
+            message=f"{_what_is_what(jump)} At the end of epoch {jump.epoch - 1} the network was "
+            f"already at {_level(jump)}. Of the {_signed(jump.size, like)}, averaging alone gives "
+            f"{_signed(jump.averaging, like)}; what is left, "
+            f"{_signed(jump.remainder, like)} +- {_number(1.96 * jump.error, like)}, is no more "
+            f"than chance (probability {_chance(jump.probability)})."
+            + _others(found, "of the same kind"),
+            advice="Nothing is wrong with the training: the first number of an epoch is no "
+            "average yet. Judge progress by validation values or by the levels given here.",
+        )
+
+
+@rule(
+    "LP102",
+    "a real jump at the epoch boundary",
+    severity="info",
+    summary="The batch values themselves change between the last batches of an epoch and the "
+    "first of the next, by more than averaging and chance explain. Causes: the network has seen "
+    "these samples before (memorised data; the loss drops in steps at each epoch), the learning "
+    "rate changed at the boundary, or the order of the data did.",
+    computed="remainder = start level of the epoch - end level of the epoch before, both from the "
+    "batch values rebuilt from the averages. LP102 if it is 4 standard errors or more: in "
+    "simulations without a change 1 of 1,000 boundaries; of real drops of three times the scatter "
+    "of a batch, with ten updates on either side, more than 95 % are found.",
+    wrong_when="Data that are sorted within the epoch change the level at every boundary without "
+    "any learning. A level that wanders by a tenth of the scatter at every step raises the false "
+    "alarms to 3 %.",
+    advice="Steps down at every boundary on training data, while validation does not follow, "
+    "mean memorised data: more data, augmentation or regularisation. One step at a message about "
+    "the learning rate is the schedule at work.",
+    source="docs/averages.md, section Jumps.",
+)
+def real_jump(tables: Tables) -> Iterable[Finding]:
+    """LP102."""
+    for found in _by_verdict(tables, "real"):
+        jump = found[0]
+        like = jump.size
+        cause, advice = _cause(tables, found)
+        noise = jump.remainder / jump.noise if jump.noise > 0 else math.inf
+        yield Finding(
+            code="LP102",
+            severity="info",
+            run=jump.run,
+            epoch=jump.epoch,
+            metric=jump.metric,
+            line=_line(tables, jump),
+            value=jump.remainder,
+            baseline=jump.averaging,
+            threshold=REAL,
+            n=len(found),
+            message=f"{jump.metric} really changes between epochs {jump.epoch - 1} and "
+            f"{jump.epoch}: the batches end at {_level(jump)} and start at "
+            f"{_number(jump.start, jump.shown)}. Of the shown {_signed(jump.size, like)} "
+            f"({_number(jump.shown)} to {_number(jump.first)}), averaging gives "
+            f"{_signed(jump.averaging, like)}; the rest, {_signed(jump.remainder, like)} +- "
+            f"{_number(1.96 * jump.error, like)} or {abs(noise):.1f} times the scatter of one "
+            f"batch, would come by chance in {_chance(jump.probability)} of cases. {cause}"
+            + _others(found, "real"),
+            advice=advice,
+        )
+
+
+def _cause(tables: Tables, found: list[Jump]) -> tuple[str, str]:
+    """What may have made a real jump, and what to do."""
+    import polars as pl
+
+    jump = found[0]
+    texts = tables.messages.filter(
+        (pl.col("run") == jump.run)
+        & pl.col("epoch").is_in([jump.epoch - 1, jump.epoch])
+        & pl.col("kind").is_in(list(SCHEDULES))
+    )
+    if len(texts):
+        return (
+            f"The learning rate changed there (line {texts['line'][0]}).",
+            "The schedule works: compare the levels on either side to see what it brought.",
+        )
+    better = (jump.remainder > 0) == higher_is_better(jump.metric)
+    if better:
+        return (
+            "No message says that the learning rate changed; a step towards better at the "
+            "boundary is what a network shows that has seen the samples before.",
+            "If validation does not follow, the network memorises: more data, augmentation or "
+            "regularisation.",
+        )
+    return (
+        "No message says that the learning rate changed; a step towards worse is what a new order "
+        "of the data, or other data, gives.",
+        "Look at how each epoch orders its data: shuffle all samples, not a small buffer.",
+    )
+
+
+@rule(
+    "LP103",
+    "jump at the epoch boundary, cause undecided",
+    severity="info",
+    summary="The number jumps between epochs, and the log does not hold enough to say whether "
+    "averaging or a real change made it.",
+    computed="As LP101 and LP102; undecided when what is left after averaging is within 4 standard "
+    "errors of nothing and within 3 of the whole jump.",
+    wrong_when="It makes no claim. It cannot be wrong, only unhelpful.",
+    advice="Log more: every batch (TensorBoard with update_freq=1, or a callback that writes each "
+    "batch), or validation at the end of every epoch.",
+    source="docs/averages.md, section Jumps.",
+)
+def undecided_jump(tables: Tables) -> Iterable[Finding]:
+    """LP103."""
+    for found in _by_verdict(tables, "undecided"):
+        jump = found[0]
+        like = jump.size
+        if math.isfinite(jump.end) and math.isfinite(jump.start):
+            width = 1.96 * jump.end_error
+            low, high = jump.averaging - width, jump.averaging + width
+            whole = low <= jump.size <= high
+            explains = (
+                "it may explain all of it"
+                if whole
+                else f"it hardly explains all of it, but what is left, "
+                f"{_signed(jump.remainder, like)}, comes by "
+                f"chance in {_chance(jump.probability)} of cases, too often to call it real"
+            )
+            why = (
+                f" At the end of epoch {jump.epoch - 1} the network stood at {_level(jump)}; the "
+                "lines in the log tell no more. So averaging alone gives between "
+                f"{_signed(low, like)} and {_signed(high, like)} of the "
+                f"{_signed(jump.size, like)}: "
+                f"{explains}; whether the network itself changed there cannot be told."
+            )
+        else:
+            why = " Too few lines are in the log to tell where the network stood at the boundary."
+        yield Finding(
+            code="LP103",
+            severity="info",
+            run=jump.run,
+            epoch=jump.epoch,
+            metric=jump.metric,
+            line=_line(tables, jump),
+            value=jump.size,
+            baseline=jump.averaging if math.isfinite(jump.averaging) else None,
+            threshold=REAL,
+            n=len(found),
+            message=_what_is_what(jump) + why + _others(found, "undecided"),
+            advice="To know: evaluate on the training data after the epoch, or log every batch "
+            "(TensorBoard with update_freq=1).",
+        )
+
+
+def _law_of(tables: Tables) -> dict[int, str | None]:
+    if not {"run", "law"} <= set(tables.runs.columns):
+        return {}
+    return dict(zip(tables.runs["run"].to_list(), tables.runs["law"].to_list(), strict=True))
+
+
+@rule(
+    "LP104",
+    "the printed epoch value is not the epoch's mean",
+    severity="warning",
+    summary="The last line of the epoch shows another number than the true mean of the epoch, "
+    "which History, CSVLogger and TensorBoard hold. Keras 3.0 to 3.10 and TF 2.4 average the "
+    "running average once more, so early batches count many times.",
+    computed="mean comes from the averages by the law of the run. Fires where the printed value "
+    "lies outside the bounds of the mean and differs from it by more than 0.5 %.",
+    wrong_when="The law of the run was decided wrongly; its reason stands in the table runs.",
+    advice="Use the column mean of the table metrics, or History, CSVLogger or TensorBoard. Keras "
+    "3.11 prints the true value on the last line, Keras 3.15 everywhere.",
+    source="docs/averages.md, section Laws; keras commits 6d70f49a9e and 8bd6635a3e.",
+)
+def wrong_epoch_value(tables: Tables) -> Iterable[Finding]:
+    """LP104."""
+    for group in averages(tables):
+        shown, mean = group["shown"], group["mean"]
+        with np.errstate(invalid="ignore"):
+            outside = (shown < group["mean_low"]) | (shown > group["mean_high"])
+            wrong = outside & (np.abs(shown - mean) > DIFFERS * np.abs(mean))
+        rows = np.flatnonzero(wrong)
+        if not len(rows):
+            continue
+        i = int(rows[np.argmax(np.abs((shown - mean) / np.where(mean == 0, 1, mean))[rows])])
+        off = 100 * (shown[i] - mean[i]) / abs(mean[i]) if mean[i] else math.inf
+        like = float(mean[i])
+        epoch = int(group.epoch[i])
+        yield Finding(
+            code="LP104",
+            severity="warning",
+            run=group.run,
+            epoch=epoch,
+            metric=group.metric,
+            value=float(shown[i]),
+            baseline=like,
+            threshold=DIFFERS,
+            n=len(rows),
+            message=f"The {group.metric} printed at the end of epoch {epoch}, {_number(shown[i])}, "
+            f"is not the mean of that epoch: the true mean is {_number(like)} (95 % sure: "
+            f"{_number(group['mean_low'][i], like)} to {_number(group['mean_high'][i], like)}), "
+            f"so the line is {abs(off):.1f} % too {'high' if off > 0 else 'low'}. This Keras "
+            f"averages the running average a second time. {len(rows)} of {len(shown)} epochs are "
+            "off by more than 0.5 %.",
+            advice="Take the epoch values from History, CSVLogger or logparse, not from these "
+            "lines; Keras 3.11 and later print the true value.",
+        )
+
+
+@rule(
+    "LP105",
+    "false drop at the last step",
+    severity="warning",
+    summary="The last line of the epoch jumps away from the line before it, further than one batch "
+    "could move an average. Keras 3.11 to 3.14 average the running average once more while the "
+    "epoch runs and print the true mean at its end.",
+    computed="Law 'mean of means, true end': value on the last line against the last value shown "
+    "before it, where they differ by more than 0.5 %.",
+    wrong_when="The law of the run was decided wrongly; its reason stands in the table runs.",
+    advice="Nothing happened in the last batch. Trust the last line, not the ones before it.",
+    source="docs/averages.md, section Laws.",
+)
+def false_drop(tables: Tables) -> Iterable[Finding]:
+    """LP105."""
+    laws = _law_of(tables)
+    for group in averages(tables):
+        if laws.get(group.run) != DOUBLE_TRUE:
+            continue
+        shown, before = group["shown"], group["before"]
+        with np.errstate(invalid="ignore"):
+            moved = np.abs(shown - before) > DIFFERS * np.abs(before)
+        rows = np.flatnonzero(moved)
+        if not len(rows):
+            continue
+        i = int(rows[np.argmax(np.abs((shown - before) / np.where(before == 0, 1, before))[rows])])
+        epoch = int(group.epoch[i])
+        step = 100 * (shown[i] - before[i]) / abs(before[i]) if before[i] else math.inf
+        yield Finding(
+            code="LP105",
+            severity="warning",
+            run=group.run,
+            epoch=epoch,
+            metric=group.metric,
+            value=float(shown[i]),
+            baseline=float(before[i]),
+            threshold=DIFFERS,
+            n=len(rows),
+            message=f"At the last step of epoch {epoch} {group.metric} seems to jump from "
+            f"{_number(before[i])} to {_number(shown[i])} ({step:+.1f} %). Nothing happened there: "
+            "while an epoch runs this Keras shows an average of averages, in which early batches "
+            f"count many times, and its last line shows the true mean. {len(rows)} of "
+            f"{len(shown)} epochs end so.",
+            advice="Compare epochs by their last lines only; Keras 3.15 shows the plain mean "
+            "throughout.",
+        )
+
+
+@rule(
+    "LP106",
+    "validation better than training only because training is an average",
+    severity="info",
+    summary="The validation value is better than the training value beside it, but only because "
+    "the training value is an average over the epoch, while validation is measured at its end.",
+    computed="Validation is better than the shown training value, and not better than the level "
+    "of the training batches at the end of the epoch by more than its 95 % bound. At least 3 "
+    "epochs, and more than half of those where validation looks better.",
+    wrong_when="Dropout and augmentation make training values worse than validation too, also at "
+    "the end of the epoch.",
+    advice="Compare validation with the level at the end of the epoch (table metrics, end).",
+    source="docs/averages.md, section Jumps.",
+)
+def validation_seems_better(tables: Tables) -> Iterable[Finding]:
+    """LP106."""
+    by_name = {(group.run, group.metric): group for group in groups(tables)}
+    for (run, metric), group in by_name.items():
+        other = by_name.get((run, "val_" + metric))
+        if other is None:
+            continue
+        common, i, j = np.intersect1d(group.epoch, other.epoch, return_indices=True)
+        sign = 1.0 if higher_is_better(metric) else -1.0
+        validation = sign * other["shown"][j]
+        shown, end = sign * group["shown"][i], sign * group["end"][i]
+        reach = np.fmax(sign * group["end_low"][i], sign * group["end_high"][i])
+        with np.errstate(invalid="ignore"):
+            seems = validation > shown
+            explained = seems & (validation <= reach) & (end > shown)
+        judged = seems & np.isfinite(end)
+        if explained.sum() < EPOCHS or explained.sum() * 2 <= judged.sum():
+            continue
+        k = int(np.flatnonzero(explained)[np.argmax((validation - shown)[explained])])
+        yield Finding(
+            code="LP106",
+            severity="info",
+            run=run,
+            epoch=int(common[k]),
+            metric=metric,
+            value=float(sign * validation[k]),
+            baseline=float(sign * end[k]),
+            threshold=float(sign * reach[k]),
+            n=int(explained.sum()),
+            message=f"In {int(explained.sum())} of {len(common)} epochs val_{metric} looks better "
+            f"than {metric}, as in epoch {int(common[k])}: {_number(sign * validation[k])} against "
+            f"{_number(sign * shown[k])}. But {_number(sign * shown[k])} is the average over the "
+            "whole epoch, while validation is measured at its end, where the training batches "
+            f"stood at {_number(sign * end[k])}.",
+            advice="Compare validation with the training level at the end of the epoch.",
+        )

@@ -1,0 +1,153 @@
+"""Rows of one metric and a law in, series for the smoother and its estimates of each gap out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from logparse.reading.records import Floats, Ints
+from logparse.training.epochs import Bools
+from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE, MEAN
+from logparse.training.moves import moves, total
+from logparse.training.noise import Fit, posterior
+from logparse.training.series import NODES, Shown, observe, thin
+from logparse.training.smoother import Series, backward, forward
+
+WINDOW = 512
+"""Rows of a long epoch that one window estimates."""
+
+MARGIN = 256
+"""Rows that a window sees before and after those: more than the smoother remembers."""
+
+CELLS = 200_000
+"""Observations smoothed side by side: bounds the memory of the kept states."""
+
+_ENDS = {MEAN: "true", BLEND: "true", DOUBLE: "blend", DOUBLE_TRUE: "true"}
+
+
+def observed(rows: Shown, law: str, most: int = NODES) -> tuple[Series, Floats]:
+    """The thinned series of each epoch under a law, and the log likelihood of repeated lines."""
+    index, valid = thin(rows, most)
+    x = observe(rows, index, valid, double=law in (DOUBLE, DOUBLE_TRUE), end=_ENDS[law])
+    unit = np.sqrt(12 * x.r)
+    again = _say_once(x, law)
+    # Printed twice alike, with certainty: density 1 / unit, less the constant forward() leaves out.
+    bonus = total(np.where(again, 0.5 * np.log(2 * np.pi) - np.log(unit), 0.0))
+    return x, bonus
+
+
+def _say_once(x: Series, law: str) -> Bools:
+    """Under a plain mean the last line repeats step K: the same number says nothing new."""
+    again = np.zeros_like(x.valid)
+    if law in (MEAN, BLEND) and len(x.t) > 1:
+        again[1:] = x.valid[1:] & x.valid[:-1] & (x.t[1:] == x.t[:-1])
+        x.valid &= ~again
+        x.on_s[again] = 0.0
+        x.y[again] = 0.0
+    return again
+
+
+def padded(x: Series, m: int) -> Series:
+    """The same series with rows of padding up to m."""
+    more = m - len(x.t)
+    if not more:
+        return x
+
+    def below(a: Any, fill: Any) -> Any:
+        return np.vstack([a, np.full((more, a.shape[1]), fill, a.dtype)])
+
+    last = x.t[-1:] if len(x.t) else np.ones((1, x.t.shape[1]))
+    return Series(
+        np.vstack([x.t, np.repeat(last, more, 0)]), below(x.y, 0), below(x.r, 1),
+        below(x.loose, 0), below(x.on_s, 0), below(x.on_t, 0), below(x.valid, False),
+        x.centre, x.scale, x.t0,
+    )  # fmt: skip
+
+
+def side_by_side(parts: Sequence[Series]) -> Series:
+    """Series of equal depth as one."""
+    return Series(
+        *(np.concatenate([getattr(part, name) for part in parts], -1) for name in Series.__slots__)
+    )
+
+
+def smoothed(rows: Shown, law: str, use: Ints, at: Fit, ends: Ints) -> tuple[Floats, Floats]:
+    """Mean of every interval by the smoother, and its standard deviation.
+
+    Args:
+        rows: of one metric.
+        law: law of the averages.
+        use: [s] epochs that show enough.
+        at: their noise and drift.
+        ends: rows that end an interval.
+
+    Returns:
+        Mean and deviation for each of ``ends``, nan where the epoch shows too little.
+    """
+    n = len(rows.y)
+    mean, sd = np.full(n, np.nan), np.full(n, np.nan)
+    series, begin, length, core = _windows(rows, use)
+    order = np.argsort(-length, kind="stable")
+    cells = CELLS // 9 if law in (DOUBLE, DOUBLE_TRUE) else CELLS
+    while len(order):
+        # Windows of like length side by side: no time is spent on padding.
+        m = int(length[order[0]])
+        group = order[: max(1, cells // max(m, 1))]
+        group = group[length[group] > m // 2]
+        order = order[len(group) :]
+        x, index = _series(rows, law, begin[group], length[group])
+        sums, deviation, gap = _smooth(x, at.take(series[group]))
+        keep = x.valid & (gap > 0) & (index >= core[0][group]) & (index < core[1][group])
+        mean[index[keep]] = sums[keep] / gap[keep]
+        sd[index[keep]] = deviation[keep] / gap[keep]
+    # Step K shown twice: its interval ends at the first of the two rows.
+    lost = ends[np.isnan(mean[ends]) & (ends > 0)]
+    same = rows.owner[lost - 1] == rows.owner[lost]
+    twice = lost[same & (rows.step[lost - 1] == rows.step[lost])]
+    mean[twice], sd[twice] = mean[twice - 1], sd[twice - 1]
+    return mean[ends], sd[ends]
+
+
+def _windows(rows: Shown, use: Ints) -> tuple[Ints, Ints, Ints, tuple[Ints, Ints]]:
+    """Index of the series, first row, number of rows, and own rows of each window.
+
+    A short epoch is one window; a long one is cut, with margins, into many.
+    """
+    start, n = rows.starts[:-1][use], np.diff(rows.starts)[use]
+    pieces = np.where(n > WINDOW + 2 * MARGIN, -(-n // WINDOW), 1)
+    series = np.repeat(np.arange(len(use)), pieces)
+    piece = np.arange(len(series)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    many = pieces[series] > 1
+    n, start = n[series], start[series]
+    own = np.where(many, piece * WINDOW, 0), np.where(many, np.minimum((piece + 1) * WINDOW, n), n)
+    begin = np.maximum(own[0] - MARGIN, 0)
+    end = np.minimum(own[1] + MARGIN, n)
+    return series, start + begin, end - begin, (start + own[0], start + own[1])
+
+
+def _series(rows: Shown, law: str, begin: Ints, length: Ints) -> tuple[Series, Ints]:
+    """The rows of some windows as series, and the row behind each observation."""
+    j = np.arange(int(length.max()))[:, None]
+    index = begin + np.minimum(j, length - 1)
+    double = law in (DOUBLE, DOUBLE_TRUE)
+    x = observe(rows, index, j < length, double=double, end=_ENDS[law])
+    _say_once(x, law)
+    x.loose[:] = 0.0
+    head = rows.starts[rows.owner[begin]]
+    x.t0 = np.where(begin > head, rows.t[np.maximum(begin - 1, 0)], 0.0)
+    return x, index
+
+
+def _smooth(x: Series, at: Fit) -> tuple[Floats, Floats, Floats]:
+    """Sum of the batches of each gap, its deviation, and the length of the gap."""
+    x.scale = np.sqrt(at.sigma2) / np.exp(at.noise)
+    mv = moves(x, at.early)
+    if x.double:
+        # Two averages hide the noise: its uncertainty widens the band.
+        post = posterior(x, mv, at)
+    else:
+        kept = forward(x, mv, at.sigma2, at.q, keep=True)
+        post = backward(x, mv, kept, at.sigma2, at.q, gaps=True)
+    return post.sums, np.sqrt(post.sums_var), mv.g

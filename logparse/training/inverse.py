@@ -1,0 +1,175 @@
+"""What one metric showed in: the mean of the batches between shown steps out, with hard bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from logparse.reading.records import Floats, Ints
+from logparse.training.epochs import Bools
+from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE
+from logparse.training.series import Shown
+
+LARGEST_BATCH = 65_536
+"""Samples of the largest batch considered: a last batch of unknown size holds one at least."""
+
+FAR = 6.0
+"""Batches lie within this many deviations of their level; used only for a short last batch."""
+
+
+@dataclass(slots=True)
+class Intervals:
+    """Shown intervals of one metric, n rows, epoch by epoch."""
+
+    row: Ints
+    """[n] row of ``Shown`` that ends the interval."""
+    owner: Ints
+    """[n] index of the epoch."""
+    first_step: Ints
+    step: Ints
+    gap: Floats
+    """[n] weight in the interval, in full batches."""
+    value: Floats
+    low: Floats
+    high: Floats
+    open: Bools
+    """[n] ends in a batch of unknown size."""
+    whole: Bools
+    """[n] both ends are whole counts: no rounding is left."""
+
+
+def _ends(rows: Shown) -> tuple[Ints, Ints]:
+    """The row that ends each interval and the row that ends the one before, -1 at the start.
+
+    Where step K is shown twice, the last line ends the interval.
+    """
+    n = len(rows.y)
+    keep = np.ones(n, np.bool_)
+    if n > 1:
+        keep[:-1] = (rows.owner[1:] != rows.owner[:-1]) | (rows.step[1:] > rows.step[:-1])
+    keep &= rows.step > 0
+    ends = np.flatnonzero(keep)
+    before = np.full(len(ends), -1, np.int64)
+    if len(ends) > 1:
+        same = rows.owner[ends[1:]] == rows.owner[ends[:-1]]
+        before[1:] = np.where(same, ends[:-1], -1)
+    return ends, before
+
+
+def intervals(rows: Shown, law: str | None, noise: Floats) -> Intervals:
+    """Mean of the batches of every shown interval, exactly inverted.
+
+    With S = t R, the mean over a+1..b is (S_b - S_a) / (t_b - t_a), known to
+    +-(t_b h_b + t_a h_a) / (t_b - t_a), h the half unit of the last digit.
+
+    Args:
+        rows: of one metric.
+        law: law of the averages; None gives no values.
+        noise: [e] standard deviation of one batch, nan where unknown.
+
+    Returns:
+        One row an interval; ``value``, ``low`` and ``high`` are nan where the law allows no
+        inverse, or where the log shows nan or infinity.
+    """
+    ends, before = _ends(rows)
+    mean, half = _running_means(rows, law)
+    head = before < 0
+    t_a = np.where(head, 0.0, rows.t[before])
+    t_b = rows.t[ends]
+    gap = t_b - t_a
+    first = np.where(head, 0, rows.step[before]) + 1
+    step = rows.step[ends]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        s_a = np.where(head, 0.0, t_a * mean[before])
+        e_a = np.where(head, 0.0, t_a * half[before])
+        value = (t_b * mean[ends] - s_a) / gap
+        error = (t_b * half[ends] + e_a) / gap
+    whole = (rows.printed[ends] == 0) & (head | (rows.printed[before] == 0)) & (rows.y[ends] != 0)
+    out = Intervals(
+        ends, rows.owner[ends], first, step, gap, value, value - error, value + error,
+        rows.loose[ends], whole,
+    )  # fmt: skip
+    if law is not None:
+        # A blend needs some scatter to be bounded; where none is known, half the value.
+        unknown = np.abs(value) / 2 if law == BLEND else np.zeros_like(value)
+        spread = np.where(np.isfinite(noise[out.owner]), noise[out.owner], unknown)
+        sums = (t_a, s_a, e_a)
+        _open_last(out, rows, mean[ends], half[ends], sums, spread)
+    bad = ~np.isfinite(out.value)
+    for column in (out.value, out.low, out.high):
+        column[bad] = np.nan
+    return out
+
+
+def _running_means(rows: Shown, law: str | None) -> tuple[Floats, Floats]:
+    """R at every row and its hard half width, nan where the law does not give it."""
+    n = len(rows.y)
+    if law is None:
+        return np.full(n, np.nan), np.full(n, np.nan)
+    y = np.where(np.isfinite(rows.y), rows.y, np.nan)
+    if law not in (DOUBLE, DOUBLE_TRUE):
+        return y, rows.half.copy()
+    k = rows.step.astype(np.float64)
+    mean, half = np.full(n, np.nan), np.full(n, np.nan)
+    one = rows.step == 1
+    mean[one], half[one] = y[one], rows.half[one]
+    if n > 1:
+        same = rows.owner[1:] == rows.owner[:-1]
+        next_ = np.flatnonzero(same & (rows.step[1:] == rows.step[:-1] + 1) & ~rows.final[1:]) + 1
+        mean[next_] = k[next_] * y[next_] - k[next_ - 1] * y[next_ - 1]
+        half[next_] = k[next_] * rows.half[next_] + k[next_ - 1] * rows.half[next_ - 1]
+    last = np.flatnonzero(rows.final)
+    if law == DOUBLE_TRUE:
+        mean[last], half[last] = y[last], rows.half[last]
+        return mean, half
+    last = last[last > 0]
+    # (K + 1) F = T_K + R_K: with step K shown, T_K = K D_K; with K - 1 shown, T_K = T_{K-1} + R_K.
+    for back, share in ((0, 1.0), (1, 2.0)):
+        at = last[(rows.owner[last - 1] == rows.owner[last])
+                  & (rows.step[last - 1] == rows.step[last] - back)]  # fmt: skip
+        whole, part = k[at] + 1, k[at - 1]
+        mean[at] = (whole * y[at] - part * y[at - 1]) / share
+        half[at] = (whole * rows.half[at] + part * rows.half[at - 1]) / share
+    single = last[rows.step[last] == 1]
+    mean[single], half[single] = y[single], rows.half[single]
+    return mean, half
+
+
+def _open_last(
+    out: Intervals,
+    rows: Shown,
+    mean: Floats,
+    half: Floats,
+    sums: tuple[Floats, Floats, Floats],
+    spread: Floats,
+) -> None:
+    """Widen the bounds of intervals that hold a last batch of another or unknown size."""
+    t_a, s_a, e_a = sums
+    loose = out.open
+    if loose.any():
+        # The mean is monotone in the weight w of the last batch: its ends give the bounds.
+        short = np.maximum(out.gap - 1 + 1 / LARGEST_BATCH, 1 / LARGEST_BATCH)
+        total = t_a + short
+        with np.errstate(invalid="ignore"):
+            value = (total * mean - s_a) / short
+            error = (total * half + e_a) / short
+        low, high = np.minimum(out.low, value - error), np.maximum(out.high, value + error)
+        out.low[:] = np.where(loose, low, out.low)
+        out.high[:] = np.where(loose, high, out.high)
+    # A plain mean of several batches differs from the weighted one when the last is short.
+    steps = (out.step - out.first_step + 1).astype(np.float64)
+    part = np.where(loose, 1 / LARGEST_BATCH, out.gap - (steps - 1))
+    mixed = (steps > 1) & (part < 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        room = FAR * spread / np.sqrt(part) * (1 / steps - part / (steps - 1 + part))
+    # Below a 32nd the batch is one sample of many: its own spread no longer grows.
+    room = np.where(loose, FAR * spread * np.sqrt(32.0) / steps, room)
+    out.low[mixed] -= room[mixed]
+    out.high[mixed] += room[mixed]
+
+
+def clip(estimate: Floats, low: Floats, high: Floats) -> Floats:
+    """Into the hard bounds, where there are any; what is null stays so."""
+    out: Floats = np.where(np.isnan(estimate), np.nan, np.fmin(np.fmax(estimate, low), high))
+    return out

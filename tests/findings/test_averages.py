@@ -1,0 +1,237 @@
+"""Rules about averages on made trainings with known answers, and on the seed log."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from made import made_epochs, training
+
+import logparse
+import logparse.findings.averages
+from logparse.findings.jumps import averages, higher_is_better, jumps
+from logparse.findings.registry import RULES, Finding, Tables, explain
+from logparse.tables import TABLES, frame
+from logparse.training.laws import DOUBLE, DOUBLE_TRUE, MEAN
+from logparse.training.rebuild import METRIC_COLUMNS, metric_columns, summarise
+
+
+def empty(name: str) -> pl.DataFrame:
+    """A documented table without rows."""
+    return frame(name, {column.name: [] for column in TABLES[name]})
+
+
+def tables(
+    values: dict[str, np.ndarray],
+    law: str,
+    *,
+    extra: dict[str, Sequence[float]] | None = None,
+    messages: Sequence[tuple[int, str]] = (),
+    **made: object,
+) -> Tables:
+    """The tables of one run with these batch values; ``extra`` are metrics as shown."""
+    epochs = made_epochs(values, law, **made)  # type: ignore[arg-type]
+    columns = metric_columns([summarise(epochs, (law,))], (law,))
+    metrics = pl.DataFrame(
+        {"run": np.ones(len(columns["epoch"]), np.int64)}
+        | {key: columns[key] for key in ("epoch", "metric", *METRIC_COLUMNS)}
+    ).with_columns(pl.col(pl.Float64).fill_nan(None))
+    for name, shown in (extra or {}).items():
+        rows = pl.DataFrame(
+            {"run": 1, "epoch": np.arange(1, len(shown) + 1), "metric": name, "shown": shown}
+        )
+        metrics = pl.concat([metrics, rows], how="diagonal_relaxed")
+    told = pl.DataFrame(
+        {
+            "run": [1] * len(messages),
+            "epoch": [epoch for epoch, _ in messages],
+            "kind": [kind for _, kind in messages],
+            "line": [7] * len(messages),
+            "text": ["as printed"] * len(messages),
+        },
+        schema=empty("messages").schema,
+    )
+    runs = pl.DataFrame({"run": [1], "law": [law]})
+    return Tables(runs, empty("epochs"), metrics, told, empty("rejects"), empty("layers"))
+
+
+def found(code: str, given: Tables) -> list[Finding]:
+    """What one rule says."""
+    return list(RULES[code].check(given))
+
+
+def test_every_rule_explains_itself() -> None:
+    for code in ("LP101", "LP102", "LP103", "LP104", "LP105", "LP106"):
+        text = explain(code)
+        assert text.startswith(code)
+        for part in ("How it is computed", "When it is wrong", "What to do", "Source"):
+            assert part in text
+
+
+@pytest.mark.parametrize(
+    ("name", "higher"),
+    [("loss", False), ("accuracy", True), ("cls_acc", True), ("mae", False), ("auc_2", True),
+     ("accuracy_loss", False), ("mean_iou", True)],
+)  # fmt: skip
+def test_direction_of_a_metric(name: str, higher: bool) -> None:
+    assert higher_is_better(name) is higher
+
+
+@pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
+def test_no_real_jump_where_only_averaging_acts(law: str) -> None:
+    judged = real = 0
+    for seed in range(5):
+        values = training(np.random.default_rng(seed), 60, 50)
+        for group in averages(tables({"loss": values}, law)):
+            verdicts = [jump.verdict for jump in jumps(group)]
+            judged += len(verdicts)
+            real += verdicts.count("real")
+    assert judged == 5 * 59
+    assert real <= 0.01 * judged + 1
+
+
+@pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
+@pytest.mark.parametrize("ends_only", [False, True])
+def test_real_drops_are_found(law: str, ends_only: bool) -> None:
+    values = training(np.random.default_rng(9), 60, 100, drop=3.0)
+    pick = np.r_[1:11, 91:100] if ends_only else np.arange(1, 100)
+    (group,) = averages(tables({"loss": values}, law, pick=pick))
+    verdicts = [jump.verdict for jump in jumps(group)]
+    assert verdicts.count("real") >= 0.9 * 59
+    for jump in jumps(group):
+        assert jump.size == pytest.approx(jump.first - jump.shown)
+        assert jump.averaging + jump.remainder == pytest.approx(jump.start - jump.shown)
+        assert jump.probability == pytest.approx(math.erfc(abs(jump.score) / math.sqrt(2)))
+
+
+def test_few_lines_weaken_the_score() -> None:
+    values = training(np.random.default_rng(9), 2, 100, drop=3.0)
+    (group,) = averages(tables({"loss": values}, MEAN))
+    (jump,) = jumps(group)
+    assert jump.updates is None
+    assert jump.strength == abs(jump.score)
+    strengths = []
+    for updates in (3, 6, 20, 100_000):
+        few = dataclasses.replace(group, updates=[updates, 100_000])
+        strengths.append(jumps(few)[0].strength)
+    assert strengths == sorted(strengths)
+    assert strengths[-1] == pytest.approx(abs(jump.score), rel=1e-3)
+    # Two-sided 5 % of Student's distribution with 4 degrees of freedom is 2.776.
+    at = dataclasses.replace(jump, updates=6, start=2.776, end=0.0, start_error=1.0, end_error=0.0)
+    assert at.probability == pytest.approx(0.05, abs=0.002)
+
+
+def steep() -> np.ndarray:
+    """Two epochs in which the loss falls fast, without a step at the boundary."""
+    k = np.arange(200).reshape(2, 100)
+    level = 0.5 + 1.5 * np.exp(-k / 40)
+    return level + np.random.default_rng(3).normal(0, 0.02, k.shape)
+
+
+def test_a_jump_made_by_averaging_is_explained() -> None:
+    given = tables({"loss": steep()}, MEAN)
+    (finding,) = found("LP101", given)
+    assert not found("LP102", given)
+    assert not found("LP103", given)
+    assert (finding.run, finding.epoch, finding.metric) == (1, 2, "loss")
+    assert finding.value is not None
+    assert finding.baseline is not None
+    assert finding.value < -0.3
+    assert finding.baseline == pytest.approx(finding.value, abs=0.05)
+    for piece in ("average over all batches of epoch 1", "first batch of epoch 2 alone", "95 %"):
+        assert piece in finding.message
+
+
+def test_a_real_jump_names_the_schedule() -> None:
+    values = training(np.random.default_rng(5), 2, 60, noise=0.05, drop=8.0)
+    (plain,) = found("LP102", tables({"loss": values}, MEAN))
+    assert "has seen the samples before" in plain.message
+    (told,) = found("LP102", tables({"loss": values}, MEAN, messages=[(1, "plateau")]))
+    assert "learning rate changed there (line 7)" in told.message
+    (worse,) = found("LP102", tables({"accuracy": values}, MEAN))
+    assert "towards worse" in worse.message
+
+
+def test_too_little_is_undecided_and_says_so() -> None:
+    given = tables({"loss": steep()}, MEAN, pick=np.array([1]))
+    (finding,) = found("LP103", given)
+    assert not found("LP101", given)
+    assert "cannot be told" in finding.message or "Too few lines" in finding.message
+
+
+def test_many_boundaries_give_one_finding_a_metric() -> None:
+    values = training(np.random.default_rng(6), 12, 60, noise=0.05, drop=8.0)
+    findings = found("LP102", tables({"loss": values, "mae": values + 1}, MEAN))
+    assert [finding.metric for finding in findings] == ["loss", "mae"]
+    assert [finding.n for finding in findings] == [11, 11]
+    assert "10 more boundaries are real" in findings[0].message
+
+
+def test_wrong_epoch_values_are_named_under_the_double_law_only() -> None:
+    values = training(np.random.default_rng(7), 3, 80)
+    (finding,) = found("LP104", tables({"loss": values}, DOUBLE, repeat_last=True))
+    assert finding.baseline == pytest.approx(values[finding.epoch - 1].mean(), abs=0.01)  # type: ignore[operator]
+    assert "is not the mean of that epoch" in finding.message
+    for law in (MEAN, DOUBLE_TRUE):
+        assert not found("LP104", tables({"loss": values}, law, repeat_last=True))
+
+
+def test_the_false_drop_of_keras_3_11() -> None:
+    values = training(np.random.default_rng(8), 3, 80)
+    (finding,) = found("LP105", tables({"loss": values}, DOUBLE_TRUE, repeat_last=True))
+    assert "Nothing happened there" in finding.message
+    assert finding.n == 3
+    for law in (MEAN, DOUBLE):
+        assert not found("LP105", tables({"loss": values}, law, repeat_last=True))
+
+
+def test_validation_that_only_seems_better() -> None:
+    k = np.arange(400).reshape(4, 100)
+    loss = 2 - k / 250 + np.random.default_rng(9).normal(0, 0.02, k.shape)
+    at_end = [float(row[-5:].mean()) for row in loss]
+    (finding,) = found("LP106", tables({"loss": loss}, MEAN, extra={"val_loss": at_end}))
+    assert finding.n == 4
+    better = [value - 0.3 for value in at_end]
+    assert not found("LP106", tables({"loss": loss}, MEAN, extra={"val_loss": better}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.full((3, 20), 0.5), np.array([[1.0], [0.5]]), np.full((2, 9), np.nan), np.zeros((1, 5))],
+    ids=["constant", "one step", "nan", "one epoch"],
+)
+@pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
+def test_odd_runs_find_nothing_and_break_nothing(values: np.ndarray, law: str) -> None:
+    given = tables({"loss": values}, law)
+    for code in ("LP101", "LP102", "LP104", "LP105", "LP106"):
+        assert not found(code, given)
+    nothing = Tables(*(empty(name) for name in
+                       ("runs", "epochs", "metrics", "messages", "rejects", "layers")))  # fmt: skip
+    for code in ("LP101", "LP102", "LP103", "LP104", "LP105", "LP106"):
+        assert not found(code, nothing)
+
+
+def test_the_seed_question(shared_logs: Path) -> None:
+    analysis = logparse.analyze(str(shared_logs / "seeds" / "003_outer_loop.log"))
+    messages = analysis.findings.filter((pl.col("code") == "LP103") & (pl.col("metric") == "acc"))[
+        "message"
+    ].to_list()
+    assert len(messages) == 1
+    text = messages[0]
+    for piece in (
+        "0.8918 is the average over all batches of epoch 1",
+        "0.9424 is the first batch of epoch 2 alone",
+        "At the end of epoch 1",
+        "95 % sure",
+        "+0.0506",
+    ):
+        assert piece in text
+    row = analysis.metrics.filter((pl.col("epoch") == 1) & (pl.col("metric") == "acc"))
+    # The last two batches averaged 0.912 +- 0.020: rounding alone says so.
+    assert row["end_low"][0] < 0.912 < row["end_high"][0]
+    assert row["end_high"][0] - row["end_low"][0] < 0.2

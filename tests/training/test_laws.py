@@ -1,0 +1,172 @@
+"""Which law wrote a log: kinds of metrics, text evidence, likelihood, batch sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made import made_epochs, training
+
+import logparse
+from logparse.reading.records import Form
+from logparse.training.epochs import Epochs
+from logparse.training.laws import (
+    BLEND,
+    DOUBLE,
+    DOUBLE_TRUE,
+    LAST_ONLY,
+    MEAN,
+    Law,
+    LawEvidence,
+    kind_of_metric,
+    law_of_metric,
+)
+from logparse.training.rebuild import summarise
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("loss", "average"),
+        ("accuracy", "average"),
+        ("reg_mae", "average"),
+        ("mean_squared_error", "average"),
+        ("auc", "cumulative"),
+        ("auc_1", "cumulative"),
+        ("precision_2", "cumulative"),
+        ("head_recall", "cumulative"),
+        ("f1_score", "cumulative"),
+        ("true_positives", "cumulative"),
+        ("launch", "average"),
+        ("val_loss", "as is"),
+        ("val_auc", "as is"),
+        ("lr", "as is"),
+        ("learning_rate", "as is"),
+    ],
+)
+def test_kind_of_metric(name: str, kind: str) -> None:
+    assert kind_of_metric(name) == kind
+    assert law_of_metric(name, MEAN) == {"average": MEAN}.get(kind, kind)
+
+
+def decide(epochs: Epochs, *texts: str) -> Law:
+    """The law of one run given all at once."""
+    evidence = LawEvidence()
+    for text in texts:
+        evidence.note(text)
+    part = summarise(epochs, evidence.possible(epochs))
+    evidence.add(epochs, part.loglik)
+    return evidence.decide()
+
+
+@pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
+@pytest.mark.parametrize(("steps", "every", "again"), [(60, 1, True), (400, 9, False)])
+def test_likelihood_finds_the_law(law: str, steps: int, every: int, again: bool) -> None:
+    values = training(np.random.default_rng(1), 4, steps)
+    pick = np.arange(1, steps + 1 if again else steps, every)
+    found = decide(made_epochs({"loss": values}, law, pick=pick, repeat_last=again))
+    assert found.name == law
+    assert found.readings == (law,)
+    assert found.runner_up != law
+    assert found.keras in ("3.15 and later", "3.0-3.10", "3.11-3.14")
+
+
+@pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
+def test_feeding_epoch_by_epoch_changes_nothing(law: str) -> None:
+    values = training(np.random.default_rng(2), 5, 40)
+    whole = made_epochs({"loss": values}, law)
+    evidence = LawEvidence()
+    for i in range(5):
+        one = made_epochs({"loss": values[i : i + 1]}, law)
+        one.epoch[:] = i + 1
+        evidence.add(one, summarise(one, evidence.possible(one)).loglik)
+    together = LawEvidence()
+    together.add(whole, summarise(whole, together.possible(whole)).loglik)
+    assert evidence.decide() == together.decide()
+    assert evidence.loglik == together.loglik
+
+
+def test_the_text_decides_alone() -> None:
+    values = {"loss": training(np.random.default_rng(3), 2, 30)}
+    assert decide(made_epochs(values, MEAN, form=Form.BAR, samples=True)).name == MEAN
+    assert decide(made_epochs(values, MEAN, form=Form.BAR_SAMPLE, samples=True)).name == MEAN
+    assert decide(made_epochs(values, BLEND, form=Form.BAR)).name == BLEND
+    quiet = made_epochs(values, MEAN, form=Form.QUIET, pick=np.zeros(0, np.int64))
+    assert decide(quiet).name == LAST_ONLY
+
+
+def test_plain_steps_need_a_hint_for_the_last_line() -> None:
+    values = {"loss": training(np.random.default_rng(4), 3, 30)}
+    hidden = made_epochs(values, MEAN, form=Form.BAR_STEP)
+    unsure = decide(hidden, "Epoch 1/3")
+    assert unsure.name is None
+    assert unsure.readings == (MEAN, BLEND)
+    assert unsure.inverse == BLEND
+    assert decide(hidden, "Epoch 1/1").readings == (BLEND,)
+    assert decide(hidden, "Train for 30 steps").name == MEAN
+    shown = made_epochs(values, MEAN, form=Form.BAR_STEP, repeat_last=True)
+    assert decide(shown, "Epoch 1/3").name == MEAN
+    assert decide(made_epochs(values, DOUBLE, form=Form.BAR_STEP, repeat_last=True)).name == DOUBLE
+
+
+def test_too_little_is_undecided() -> None:
+    values = {"loss": training(np.random.default_rng(5), 1, 2)}
+    found = decide(made_epochs(values, DOUBLE))
+    assert found.name is None
+    assert set(found.readings) == {MEAN, DOUBLE, DOUBLE_TRUE}
+    assert "too few" in found.reason
+    assert LawEvidence().decide().name is None
+
+
+def test_a_checkpoint_message_rules_out_older_keras() -> None:
+    evidence = LawEvidence()
+    evidence.note("Epoch 1: val_loss improved from None to 0.74205, saving model to m.keras")
+    values = {"loss": training(np.random.default_rng(5), 1, 2)}
+    assert evidence.possible(made_epochs(values, MEAN)) == (MEAN, DOUBLE_TRUE)
+
+
+@pytest.mark.parametrize(("size", "last"), [(32, 13), (32, 32), (10, 3), (7, 7)])
+def test_accuracies_tell_the_batch_size(size: int, last: int) -> None:
+    rng = np.random.default_rng(6)
+    sizes = np.full(40, 1.0)
+    sizes[-1] = last / size
+    count = rng.binomial((sizes * size).round().astype(int), 0.6, (5, 40))
+    accuracy = count / (sizes * size).round()
+    found = decide(
+        made_epochs({"accuracy": accuracy}, MEAN, form=Form.BAR_STEP, sizes=sizes, repeat_last=True)
+    )
+    assert found.name == MEAN
+    assert found.batch_size == size
+    assert found.last_size in (last, None)
+
+
+def test_accuracies_of_unequal_weights_tell_nothing() -> None:
+    accuracy = np.random.default_rng(7).uniform(0, 1, (5, 40))
+    found = decide(made_epochs({"accuracy": accuracy}, MEAN, form=Form.BAR_STEP))
+    assert found.batch_size is None
+    assert found.last_size is None
+
+
+ERAS = {
+    "keras-1.2.2": {MEAN},
+    "keras-2.2.4": {MEAN, BLEND},
+    "keras-2.3.1": {MEAN, BLEND},
+    "keras-3.0.5": {DOUBLE},
+    "keras-3.12.0": {DOUBLE_TRUE},
+    "keras-3.15.1": {MEAN},
+    "tf-2.0.4": {MEAN},
+    "tf-2.3.4": {MEAN},
+    "tf-2.15.1": {MEAN},
+}
+
+
+@pytest.mark.parametrize("version", ERAS)
+def test_law_of_real_logs(shared_logs: Path, version: str) -> None:
+    decided = 0
+    for kind in ("fit.pipe", "throttled.tty", "outer.pipe", "messages.pipe", "nan.pipe"):
+        log = shared_logs / "eras" / version / f"{kind}.log"
+        found = logparse.analyze(str(log)).runs["law"].to_list()
+        assert set(found) <= ERAS[version] | {None}, (version, kind, found)
+        decided += None not in found
+    assert decided >= 4
