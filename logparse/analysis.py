@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
+from logparse.ahead import ahead
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
 from logparse.limits import REJECTS_KEPT
 from logparse.reading.detect import HEAD_BYTES, SURE, Reader, guesses, not_a_log, reader_named
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 KEPT_ROWS = 250_000
 """Updates kept in memory for the full tables; a longer log is read again when they are asked."""
 
-LOT_ROWS = 1 << 17
+LOT_ROWS = 1 << 18
 """Updates of closed epochs that are summarised together: each lot has a fixed cost."""
 
 Columns = dict[str, list[Any]]
@@ -287,8 +288,8 @@ def _analyze(source: Source, options: Options, again: _Again, *, search: bool = 
     if reader is None:
         raise not_a_log(source.name, head)
     pipeline = _Pipeline(reader, options)
-    for block in chain([head], rest):
-        for batch in pipeline.feed(block):
+    for chunk in _chunks(reader, chain([head], rest)):
+        for batch in pipeline.take(chunk):
             again.keep(batch)
     for batch in pipeline.finish():
         again.keep(batch)
@@ -315,6 +316,23 @@ def _analyze(source: Source, options: Options, again: _Again, *, search: bool = 
     again.numbers = {(run.channel, run.first_line): run.number for run in pipeline.runs.runs}
     tables["findings"] = _findings(tables, options)
     return Analysis(info, tables, again)
+
+
+def _chunks(reader: Reader, blocks: Iterator[bytes]) -> Iterator[Chunk]:
+    """Chunks of a log; from the second block on, a thread reads while the last one is analysed."""
+
+    def read() -> Iterator[Chunk]:
+        for block in blocks:
+            yield reader.feed(block)
+        yield reader.finish()
+
+    chunks = read()
+    for _ in range(2):
+        first = next(chunks, None)
+        if first is None:
+            return
+        yield first
+    yield from ahead(chunks)
 
 
 def _head(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -355,11 +373,7 @@ class _Pipeline:
     def lines(self) -> int:
         return int(getattr(self.reader, "lines", 0))
 
-    def feed(self, block: bytes) -> Iterator[Batch]:
-        yield from self._chunk(self.reader.feed(block))
-
     def finish(self) -> Iterator[Batch]:
-        yield from self._chunk(self.reader.finish())
         for batch in self.runs.finish():
             self._batch(batch)
             yield batch
@@ -367,7 +381,8 @@ class _Pipeline:
             if parts.waiting:
                 self._summarise(parts, join_batches(parts.waiting))
 
-    def _chunk(self, chunk: Chunk) -> Iterator[Batch]:
+    def take(self, chunk: Chunk) -> Iterator[Batch]:
+        """Epochs that a chunk closes, counted in."""
         for reject in chunk.rejects:
             if len(self.rejects) < REJECTS_KEPT:
                 self.rejects.append(reject)
@@ -626,9 +641,8 @@ class _Again:
             reader, _ = _choose(head, self._options, search=True)
             assert reader is not None
             runs = Runs(self._options.batch_size)
-            for block in chain([head], rest):
-                yield from runs.feed(reader.feed(block))
-            yield from runs.feed(reader.finish())
+            for chunk in _chunks(reader, chain([head], rest)):
+                yield from runs.feed(chunk)
             yield from runs.finish()
 
 

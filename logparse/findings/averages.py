@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logparse.findings.jumps import REAL, Jump, Verdict, averages, groups, higher_is_better, jumps
+from logparse.findings.jumps import (
+    REAL,
+    Jump,
+    Verdict,
+    all_jumps,
+    averages,
+    groups,
+    higher_is_better,
+)
 from logparse.findings.registry import Finding, Tables, rule
 from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
 
@@ -88,8 +96,8 @@ def _what_is_what(jump: Jump) -> str:
 
 def _by_verdict(tables: Tables, verdict: Verdict) -> Iterator[list[Jump]]:
     """Boundaries with this verdict, a list for each run and metric, the clearest first."""
-    for group in averages(tables):
-        found = [jump for jump in jumps(group) if jump.verdict == verdict]
+    for group in all_jumps(tables):
+        found = [jump for jump in group if jump.verdict == verdict]
         if found:
             yield sorted(found, key=lambda jump: -_weight(jump))
 

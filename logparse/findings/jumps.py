@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -124,8 +125,13 @@ class Group:
         return self.columns[name]
 
 
-def groups(tables: Tables) -> Iterator[Group]:
+@lru_cache(maxsize=1)
+def groups(tables: Tables) -> tuple[Group, ...]:
     """Every metric of every run, its epochs in order."""
+    return tuple(_groups(tables))
+
+
+def _groups(tables: Tables) -> Iterator[Group]:
     frame = tables.metrics
     if frame.is_empty():
         return
@@ -144,14 +150,8 @@ def groups(tables: Tables) -> Iterator[Group]:
 def _floats(frame: pl.DataFrame, name: str) -> Floats:
     if name not in frame.columns:
         return np.full(len(frame), np.nan)
-    column = frame[name].cast(dtype=_float_type()).fill_null(float("nan"))
-    return np.asarray(column.to_numpy(), np.float64)
-
-
-def _float_type() -> Any:
-    import polars as pl
-
-    return pl.Float64
+    # A null becomes nan; the series' own methods would each start a lazy query.
+    return np.asarray(frame[name].to_numpy(), np.float64)
 
 
 def averages(tables: Tables) -> Iterator[Group]:
@@ -159,41 +159,54 @@ def averages(tables: Tables) -> Iterator[Group]:
     return (group for group in groups(tables) if kind_of_metric(group.metric) == "average")
 
 
+@lru_cache(maxsize=1)
+def all_jumps(tables: Tables) -> tuple[list[Jump], ...]:
+    """``jumps`` of every average, one list a run and metric."""
+    return tuple(jumps(group) for group in averages(tables))
+
+
 def jumps(group: Group) -> list[Jump]:
     """Every boundary between consecutive epochs of one metric, judged."""
     after = np.flatnonzero(np.diff(group.epoch) == 1) + 1
+    before = after - 1
+    width = 2 * 1.959964
+    noise = np.where(
+        np.isfinite(group["noise"][after]), group["noise"][after], group["noise"][before]
+    )
+    step = np.fmax(group["first_step"][after], 1.0)
+    first = group["first"][after]
+    chance = noise / np.sqrt(step)
+    # Too few updates for a level of its own: the first number, with a batch's noise.
+    alone = ~np.isfinite(group["start"][after]) & np.isfinite(chance)
+    spread = (group["start_high"] - group["start_low"])[after] / width
+    columns = (
+        group["shown"][before],
+        first,
+        group["end"][before],
+        (group["end_high"] - group["end_low"])[before] / width,
+        np.where(alone, first, group["start"][after]),
+        np.where(alone, chance, spread),
+        noise,
+        step,
+        chance,
+    )
     out = []
-    for i in after.tolist():
-        shown, first = group["shown"][i - 1], group["first"][i]
-        if not (math.isfinite(shown) and math.isfinite(first)):
-            continue
-        out.append(_judge(group, i, float(shown), float(first)))
+    for i, row in zip(after.tolist(), np.stack(columns, 1).tolist(), strict=True):
+        if math.isfinite(row[0]) and math.isfinite(row[1]):
+            out.append(_judge(group, i, row))
     return out
 
 
-def _judge(group: Group, i: int, shown: float, first: float) -> Jump:
-    """The verdict on the boundary before row ``i``."""
-    width = 2 * 1.959964
-    end, end_error = group["end"][i - 1], (group["end_high"] - group["end_low"])[i - 1] / width
-    start, start_error = group["start"][i], (group["start_high"] - group["start_low"])[i] / width
-    noise = group["noise"][i] if np.isfinite(group["noise"][i]) else group["noise"][i - 1]
-    step = max(int(group["first_step"][i]), 1)
+def _judge(group: Group, i: int, row: list[float]) -> Jump:
+    """The verdict on the boundary before row ``i``, from the columns of ``jumps``."""
+    shown, first, end, end_error, start, start_error, noise, step, chance = row
     pair = [n for n in group.updates[i - 1 : i + 1] if n is not None]
     updates = min(pair) if len(pair) == 2 else None
-    chance = noise / math.sqrt(step) if np.isfinite(noise) else math.nan
-    if not np.isfinite(start) and np.isfinite(chance):
-        # Too few updates for a level of its own: the first number, with a batch's noise.
-        start, start_error = first, chance
     jump = Jump(
-        group.run, int(group.epoch[i]), group.metric, shown, first, step,
-        float(end), float(end_error), float(start), float(start_error), float(noise),
-        updates, "undecided",
+        group.run, int(group.epoch[i]), group.metric, shown, first, int(step),
+        end, end_error, start, start_error, noise, updates, "undecided",
     )  # fmt: skip
-    return Jump(**{**_fields(jump), "verdict": _verdict(jump, float(chance))})
-
-
-def _fields(jump: Jump) -> dict[str, Any]:
-    return {name: getattr(jump, name) for name in Jump.__slots__}
+    return replace(jump, verdict=_verdict(jump, chance))
 
 
 def _verdict(jump: Jump, chance: float) -> Verdict:

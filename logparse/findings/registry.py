@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 Severity = Literal["info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """The small tables that rules read, as documented in ``tables.TABLES``."""
+    """The small tables that rules read, as documented in ``tables.TABLES``.
+
+    Equal only to itself, so that what several rules need can be computed once.
+    """
 
     runs: pl.DataFrame
     epochs: pl.DataFrame
