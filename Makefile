@@ -33,7 +33,9 @@ fuzz: .venv/dev
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 bench: .venv/dev
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.text
+	$(BIN)/python -m benchmarks.truth
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist benchmarks/out
@@ -47,6 +49,7 @@ clean:
 # The package alone: what a user installs.
 .venv/base: pyproject.toml requirements.txt | .venv/bin/python
 	$(INSTALL) -c requirements.txt -e .
+	$(BIN)/python -m compileall -q logparse
 	touch $@
 
 # And what developing takes; pip knows dependency groups from 25.1 on.

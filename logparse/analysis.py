@@ -417,6 +417,7 @@ class _Pipeline:
         epochs = batch.epochs
         laws = clock.clock_laws(epochs, parts.clock_laws)
         parts.clock_laws = int(laws[-1])
+        parts.evidence.counts_samples |= batch.run.counts == "samples"
         possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
         summary = rebuild.summarise(epochs, possible)
         parts.evidence.add(epochs, summary.loglik)
@@ -625,6 +626,7 @@ class _Again:
                     law.inverse,
                     batch_size=law.batch_size,
                     last_size=law.last_size,
+                    late_end=law.late_end,
                 )
                 yield frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
 

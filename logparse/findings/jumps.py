@@ -104,6 +104,11 @@ class Jump:
         return math.erfc(self.strength / math.sqrt(2))
 
 
+BEGINNING = 0.1
+"""Share of an epoch in which its first number must be shown for a jump to be looked at."""
+BEGINNING_STEPS = 3
+"""Steps that count as the beginning of any epoch."""
+
 NUMBERS = (
     "shown", "mean", "mean_low", "mean_high", "first", "first_step",
     "start", "start_low", "start_high", "end", "end_low", "end_high", "noise", "before",
@@ -120,6 +125,8 @@ class Group:
     columns: dict[str, Floats]
     updates: list[int | None]
     """Lines of each epoch."""
+    of: Floats
+    """Steps of a whole epoch."""
 
     def __getitem__(self, name: str) -> Floats:
         return self.columns[name]
@@ -137,14 +144,19 @@ def _groups(tables: Tables) -> Iterator[Group]:
         return
     keys = ("run", "epoch", "updates")
     lines: dict[tuple[int, int], int] = {}
+    whole: dict[tuple[int, int], int | None] = {}
     if set(keys) <= set(tables.epochs.columns):
         rows = tables.epochs.select(keys).iter_rows()
         lines = {(run, epoch): updates for run, epoch, updates in rows}
+    if "of" in tables.epochs.columns:
+        rows = tables.epochs.select("run", "epoch", "of").iter_rows()
+        whole = {(run, epoch): of for run, epoch, of in rows}
     for (run, metric), part in frame.group_by(["run", "metric"], maintain_order=True):
         part = part.sort("epoch")
         numbers = {name: _floats(part, name) for name in NUMBERS}
         updates = [lines.get((int(str(run)), epoch)) for epoch in part["epoch"].to_list()]
-        yield Group(int(str(run)), str(metric), part["epoch"].to_numpy(), numbers, updates)
+        steps = np.array([whole.get((int(str(run)), epoch)) for epoch in part["epoch"]], float)
+        yield Group(int(str(run)), str(metric), part["epoch"].to_numpy(), numbers, updates, steps)
 
 
 def _floats(frame: pl.DataFrame, name: str) -> Floats:
@@ -168,6 +180,9 @@ def all_jumps(tables: Tables) -> tuple[list[Jump], ...]:
 def jumps(group: Group) -> list[Jump]:
     """Every boundary between consecutive epochs of one metric, judged."""
     after = np.flatnonzero(np.diff(group.epoch) == 1) + 1
+    # A first number from late in its epoch is an average over most of it: no jump to explain.
+    late = np.fmax(BEGINNING * group.of[after], BEGINNING_STEPS)
+    after = after[~(group["first_step"][after] > late)]
     before = after - 1
     width = 2 * 1.959964
     noise = np.where(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from logparse import limits
 from logparse.errors import LimitError, SourceError
@@ -28,8 +27,7 @@ _LOCAL_HEADER_BYTES = 30
 _ZIP_CODECS = {8: "deflate", 12: "bzip2", 93: "zstandard", 95: "xz"}
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One entry of an archive: a file that ``open`` reads, or the reason why it is skipped.
 
     ``size`` is what the archive says; only reading tells. A tar's member must be read before

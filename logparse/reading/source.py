@@ -9,9 +9,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from logparse import limits
 from logparse.errors import LimitError, SourceError
@@ -32,8 +31,7 @@ from logparse.reading.unpack import Meter, Readable, Total, Unpacked, compressio
 __all__ = ["Skipped", "Source", "Sources", "expand", "open_sources"]
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A member of an archive that was not read, and why."""
 
     name: str

@@ -169,6 +169,29 @@ def _open_last(
     out.high[mixed] += room[mixed]
 
 
+def widen_last(out: Intervals, rows: Shown) -> None:
+    """Let the bounds of each epoch's last interval hold for the late end as well.
+
+    The last line is then F = ((K - 1) R_(K-1) + R_K) / K instead of R_K (``Law.late_end``), so
+    R_K = K F - (K - 1) R_(K-1), which needs step K - 1; without it nothing bounds the interval.
+    """
+    at, before = out.row, np.maximum(out.row - 1, 0)
+    own = (at > 0) & (rows.owner[before] == rows.owner[at])
+    pair = own & (rows.step[before] == rows.step[at])
+    late = rows.final[at] & ~pair & ~rows.counted[out.owner] & (rows.step[at] > 1)
+    next_ = late & own & (rows.step[before] == rows.step[at] - 1)
+    k = rows.step[at].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        sums = (k - 1) * rows.y[before]
+        error = (k - 1) * rows.half[before]
+        value = k * (k * rows.y[at] - sums) - sums
+        error = k * (k * rows.half[at] + error) + error
+        low, high = np.fmin(out.low, value - error), np.fmax(out.high, value + error)
+    out.low[:] = np.where(next_, low, np.where(late, np.nan, out.low))
+    out.high[:] = np.where(next_, high, np.where(late, np.nan, out.high))
+    out.value[late & ~next_] = np.nan
+
+
 def clip(estimate: Floats, low: Floats, high: Floats) -> Floats:
     """Into the hard bounds, where there are any; what is null stays so."""
     out: Floats = np.where(np.isnan(estimate), np.nan, np.fmin(np.fmax(estimate, low), high))

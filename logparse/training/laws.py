@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -80,6 +81,12 @@ class Law:
     """Samples in a full batch, where the bar counts them or accuracies tell."""
     last_size: int | None = None
     """Samples in the last batch of an epoch, where the bar counts steps and accuracies tell."""
+
+    late_end: bool = False
+    """A last line without step K before it may hold the true mean in place of batch K's.
+
+    TF 1.15 to 2.1, counting the steps of a data set: (v_1 + ... + v_(K-1) + E) / K.
+    """
 
     @property
     def inverse(self) -> str | None:
@@ -183,7 +190,7 @@ class LawEvidence:
         if samples or form == Form.BAR_SAMPLE:
             return (MEAN,)
         if form == Form.BAR:
-            return (BLEND,)
+            return (BLEND,) if self.several else (LAST_ONLY,)
         if form == Form.BAR_STEP:
             # Of those that average twice, TF 2.4 alone draws this bar, and prints no such header.
             older = self.train_on or self.train_for or self.single_headers
@@ -222,7 +229,9 @@ class LawEvidence:
         last = epochs.starts[1:] - 1
         before = np.maximum(last - 1, epochs.starts[:-1])
         closed = epochs.final[last] & (before < last)
-        pair = closed & (epochs.step[before] == epochs.step[last])
+        # Where no length was known, the last line follows a line of its own step in every version.
+        drawn = ~np.isfinite(epochs.elapsed[before])
+        pair = closed & (epochs.step[before] == epochs.step[last]) & drawn
         self.pairs += int(pair.sum())
         differ = np.zeros(len(epochs), np.bool_)
         for name, values in epochs.values.items():
@@ -249,7 +258,9 @@ class LawEvidence:
         size = self.counts.batch_size(double=law.name in (DOUBLE, DOUBLE_TRUE))
         tells = law.inverse in (MEAN, BLEND, DOUBLE_TRUE)
         last = self.counts.last_size(size) if tells else None
-        return replace(law, batch_size=size, last_size=last)
+        bar_step = max(self.forms, key=lambda key: self.forms[key], default=0) == Form.BAR_STEP
+        late = bar_step and law.name in (MEAN, None) and not self.counts_samples
+        return replace(law, batch_size=size, last_size=last, late_end=late)
 
     def _decide(self) -> Law:
         if not self.forms:
@@ -268,8 +279,8 @@ class LawEvidence:
         if lead < SURE:
             return self._without_likelihood(form, ranked, lead)
         reason = (
-            f"{_REASONS[best]}: {self.weighed} epoch{'s' if self.weighed > 1 else ''} "
-            f"e^{lead:.0f} times more probable than under '{second}'"
+            f"{_REASONS[best]}: over {self.weighed} epoch{'s' if self.weighed > 1 else ''} the "
+            f"odds against '{second}' are {_odds(lead)}"
         )
         if best == MEAN and form == Form.BAR_STEP:
             return self._plain_steps(reason, second)
@@ -281,7 +292,8 @@ class LawEvidence:
             BLEND: "the bar counts steps and its form is that of Keras 2.0 to 2.3.1",
             LAST_ONLY: "one line an epoch",
         }
-        keras = _VERSIONS.get((Form(form), self.counts_samples))
+        keras = _VERSIONS.get((Form(form), self.counts_samples or law == LAST_ONLY))
+        keras = keras or _VERSIONS.get((Form(form), self.counts_samples))
         if form == Form.EVENTS:
             row = "events hold the running mean" if law == MEAN else "one row an epoch"
             return Law(law, row, None, None, (law,))
@@ -316,8 +328,18 @@ class LawEvidence:
         if not self.weighed:
             why = "too few updates are shown to tell the laws apart"
         else:
-            why = f"'{ranked[0]}' is only e^{lead:.1f} times more probable than '{ranked[1]}'"
+            why = (
+                f"the odds for '{ranked[0]}' against '{ranked[1]}' are only {_odds(lead)}; "
+                f"{_odds(SURE)} is asked for"
+            )
         return Law(None, why, ranked[1], None, ranked)
+
+
+def _odds(lead: float) -> str:
+    """Odds in words, from the difference of two log likelihoods."""
+    if lead > math.log(1e6):
+        return "more than a million to one"
+    return f"{math.exp(lead):,.{0 if lead > 1 else 1}f} to one"
 
 
 def _counts_samples(epochs: Epochs) -> bool:

@@ -12,7 +12,7 @@ from logparse.reading.records import Floats, Ints
 from logparse.training.counts import exact_counts, is_share
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.estimate import observed, padded, side_by_side, smoothed
-from logparse.training.inverse import clip, intervals
+from logparse.training.inverse import clip, intervals, widen_last
 from logparse.training.laws import (
     AS_IS,
     BLEND,
@@ -285,6 +285,7 @@ def batches(
     *,
     batch_size: int | None = None,
     last_size: int | None = None,
+    late_end: bool = False,
     smooth: bool = True,
 ) -> Columns:
     """The table ``batches`` (without ``run``) of closed epochs of one run.
@@ -294,6 +295,7 @@ def batches(
         law: the run's law, ``Law.inverse``; None leaves the values null.
         batch_size: samples in a full batch, ``Law.batch_size``: makes early accuracies exact.
         last_size: samples in the last batch of an epoch, ``Law.last_size``.
+        late_end: the last line may be another mean, ``Law.late_end``: its bounds hold for both.
         smooth: also estimate every interval by the smoother.
 
     Returns:
@@ -302,7 +304,7 @@ def batches(
     """
     names = [name for name in epochs.values if kind_of_metric(name) == "average"]
     sizes = (batch_size, last_size)
-    parts = [_metric_batches(epochs, name, law, sizes, smooth) for name in names]
+    parts = [_metric_batches(epochs, name, law, sizes, smooth, late_end) for name in names]
     if not parts:
         empty = {key: np.zeros(0) for key in BATCH_COLUMNS}
         whole = {key: np.zeros(0, np.int64) for key in ("epoch", "first_step", "step")}
@@ -321,7 +323,12 @@ def batches(
 
 
 def _metric_batches(
-    epochs: Epochs, name: str, law: str | None, sizes: tuple[int | None, int | None], smooth: bool
+    epochs: Epochs,
+    name: str,
+    law: str | None,
+    sizes: tuple[int | None, int | None],
+    smooth: bool,
+    late_end: bool,
 ) -> Columns:
     """One metric: exact inverse, bounds, and the smoother's estimate and band."""
     size, last = sizes
@@ -340,6 +347,8 @@ def _metric_batches(
         at, _ = fit(thinned, epochs.epoch[use] == 1)
         noise[use] = np.sqrt(at.sigma2)
     exact = intervals(rows, exact_law, noise)
+    if late_end:
+        widen_last(exact, rows)
     estimate = np.full(len(exact.row), np.nan)
     width = np.full(len(exact.row), np.nan)
     if smooth and len(use) and exact_law is not None:

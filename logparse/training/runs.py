@@ -23,8 +23,10 @@ _QUIET = (Form.QUIET, Form.QUIET_COUNT, Form.QUIET_EPOCH, Form.QUIET_STEP)
 
 @dataclass(slots=True)
 class Run:
-    """What is known of one run; ``of`` are the epochs announced, ``counts`` samples or steps.
+    """What is known of one run.
 
+    ``of`` are the epochs announced; ``counts`` is what its bars count: ``samples``, ``steps`` or
+    ``unknown``.
     ``number`` is 0 until the whole log is read: runs are numbered by their first lines.
     """
 
@@ -620,13 +622,16 @@ def settle_units(run: Run, rows: Updates, first: int) -> None:
     unit = int(np.gcd.reduce(counts)) if len(counts) else 0
     # The first update of an epoch is always drawn, so its count is one batch; where the head of
     # the epoch is missing, two counts as close as the common divisor are one batch apart.
-    sure = unit > 1 and (counts[0] == unit or (len(counts) > 2 and unit == np.diff(counts).min()))
+    near = len(counts) > 2 and unit == np.diff(counts).min()
+    sure = len(counts) > 1 and unit > 1 and (counts[0] == unit or near)
     run.samples = told.get("samples")
     if np.isin(form, (Form.HEAVY, Form.QUIET_STEP)).any() or told.get("steps"):
         run.counts = "steps"
     elif (form == Form.BAR_SAMPLE).any() or (run.samples and run.total == run.samples):
         run.counts = "samples"
-    elif _waits_at_end(rows, first) or not (len(counts) > 1 and sure):
+    elif not len(counts) and not np.isin(form, _QUIET).any():
+        run.counts = "unknown"
+    elif _waits_at_end(rows, first) or not sure:
         run.counts = "steps"
     else:
         run.counts = "samples"

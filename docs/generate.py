@@ -1,0 +1,122 @@
+"""The code in, the pages of docs/reference/ and the part of README.md that must fit it out.
+
+``python docs/generate.py`` writes them; a test fails while they differ.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import logparse
+from logparse.findings import registry
+from logparse.options import COMMANDS, EXIT_CODES, SUMMARY, Parser, command_parser, top_parser
+from logparse.reports.safe import markdown
+from logparse.reports.schema import SCHEMA_VERSION, result_schema
+from logparse.tables import TABLES, Column
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "reference"
+README = ROOT / "README.md"
+
+STORY = "sample_logs/seeds/003_outer_loop.log"
+MARKS = ("<!-- finding: written by docs/generate.py -->\n", "<!-- end of finding -->\n")
+
+NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"
+TABLE = "| | |\n| --- | --- |\n"
+
+TYPES = {"int": "integer", "float": "number", "bool": "true or false", "str": "text"}
+
+TABLE_TEXTS = {
+    "runs": "One row a training run: one `fit`, or an outer loop of one-epoch fits.",
+    "updates": "One row a display of the bar. Each metric is one more column, as shown.",
+    "epochs": "One row an epoch.",
+    "metrics": "One row an epoch and metric.",
+    "batches": "One row a shown interval and metric: what the batches in it did.",
+    "findings": "One row a rule that fired.",
+    "messages": "One row a message that a callback or Keras printed.",
+    "rejects": "One row a piece of input that looked like data and could not be read.",
+    "layers": "One row a layer of a printed `model.summary()`.",
+}
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options."""
+    text = f"# Commands\n\n{NOTE}{SUMMARY}\n\n{TABLE}{_options(top_parser())}\n"
+    text += "| exit code | |\n| --- | --- |\n"
+    text += "".join(f"| {code} | {meaning} |\n" for code, meaning in EXIT_CODES.items())
+    for name, command in COMMANDS.items():
+        text += f"\n## {name}\n\n{command.summary}\n\n    {command.example}\n\n{TABLE}"
+        if command.arguments.metavar:
+            text += f"| `{command.arguments.usage()}` | {markdown(command.arguments.help)} |\n"
+        text += _options(command_parser(name))
+    return text
+
+
+def _options(parser: Parser) -> str:
+    rows = []
+    for option in parser.options:
+        names = ", ".join(f"`{name}`" for name in option.option_strings)
+        names += f" {markdown(str(option.metavar))}" if option.metavar else ""
+        rows.append(f"| {names} | {markdown(option.help or '')} |\n")
+    return "".join(rows)
+
+
+def tables_page() -> str:
+    """Every table and column."""
+    text = (
+        f"# Tables\n\n{NOTE}"
+        "The same tables are attributes of `logparse.analyze(path)`, keys of the JSON report and "
+        "choices of `logparse export --table`.\n"
+    )
+    for name, columns in TABLES.items():
+        text += f"\n## {name}\n\n{TABLE_TEXTS[name]}\n\n"
+        text += "| column | type | unit | meaning | null when |\n| --- | --- | --- | --- | --- |\n"
+        text += "".join(map(_column_row, columns))
+    return text
+
+
+def _column_row(column: Column) -> str:
+    cells = (TYPES[column.kind], column.unit, markdown(column.meaning), markdown(column.null))
+    return f"| `{column.name}` | {' | '.join(cell or ' ' for cell in cells)} |\n"
+
+
+def findings_page() -> str:
+    """Every rule, as ``logparse explain`` tells it."""
+    text = f"# Findings\n\n{NOTE}`logparse explain CODE` prints the same.\n"
+    for code, rule in sorted(registry.load().items()):
+        text += f"\n## {code} {rule.name}\n\nSeverity: {rule.severity}. {rule.summary}\n\n"
+        text += f"How it is computed: {rule.computed}\n\nWhen it is wrong: {rule.wrong_when}\n\n"
+        text += f"What to do: {rule.advice}\n\nSource: {rule.source}\n"
+    return text
+
+
+def readme() -> str:
+    """README.md with what logparse says of its first two lines."""
+    analysis = logparse.analyze(ROOT / STORY)
+    rows = analysis.findings.rows(named=True)
+    (found,) = [row for row in rows if row["epoch"] == 2 and row["metric"] == "acc"]
+    lines = textwrap.wrap(markdown(found["message"]), 98)
+    text = README.read_text(encoding="utf-8")
+    head, _, rest = text.partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    quote = "".join(f"> {line}\n" for line in lines)
+    return f"{head}{MARKS[0]}\n{quote}\n{MARKS[1]}{tail}"
+
+
+def pages() -> dict[str, str]:
+    """File names in docs/reference/ and their text."""
+    return {
+        "commands.md": commands_page(),
+        "tables.md": tables_page(),
+        "findings.md": findings_page(),
+        f"logparse-{SCHEMA_VERSION}.schema.json": json.dumps(result_schema(), indent=2) + "\n",
+    }
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    README.write_text(readme(), encoding="utf-8")
