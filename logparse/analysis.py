@@ -20,9 +20,9 @@ from logparse.reading.source import Source, open_sources
 from logparse.tables import TABLES, frame
 from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import ANY_LAW, ClockLaw, Laws
-from logparse.training.epochs import Bools, Epochs
+from logparse.training.epochs import Bools, Epochs, joined
 from logparse.training.laws import Law, LawEvidence
-from logparse.training.runs import Batch, Run, Runs, join_batches
+from logparse.training.runs import Batch, Run, Runs
 from logparse.training.untangle import worker_name
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 KEPT_ROWS = 250_000
 """Updates kept in memory for the full tables; a longer log is read again when they are asked."""
 
-LOT_ROWS = 1 << 18
-"""Updates of closed epochs that are summarised together: each lot has a fixed cost."""
+LOT_EPOCHS = 512
+"""Closed epochs that are summarised together: each lot has a fixed cost."""
+
+LOT_ROWS = 64
+"""Updates of an epoch that its summary looks at; the full tables take all."""
 
 Columns = dict[str, list[Any]]
 
@@ -79,6 +82,7 @@ class Options:
     batch_size: int | None = None
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
+    sha256: bool = True
 
 
 @dataclass(slots=True)
@@ -95,9 +99,10 @@ class _RunParts:
         default_factory=lambda: ([], [], [])
     )
     """Rows of ``summaries`` whose ``shown``, ``before`` and ``first`` were printed."""
-    waiting: list[Batch] = field(default_factory=list)
-    """Closed epochs not summarised yet, ``rows`` updates in all."""
-    rows: int = 0
+    times: list[dict[str, Floats]] = field(default_factory=list)
+    """Times of the epochs, lot by lot."""
+    waiting: list[Epochs] = field(default_factory=list)
+    """Closed epochs not summarised yet, thinned."""
 
 
 class Analysis:
@@ -174,6 +179,7 @@ def analyze(
     batch_size: int | None = None,
     select: Iterable[str] | None = None,
     ignore: Iterable[str] = (),
+    sha256: bool = True,
 ) -> Analysis:
     """Read one log and say what happened.
 
@@ -185,6 +191,7 @@ def analyze(
         batch_size: samples in a batch, where the bar counts samples and the log cannot tell.
         select: codes of findings to look for, or their beginnings; all by default.
         ignore: codes not to look for.
+        sha256: also compute the hash of the log, which the JSON report states.
 
     Raises:
         LogparseError: it cannot be read, holds several logs, or an option makes no sense.
@@ -194,7 +201,7 @@ def analyze(
         >>> analysis.runs["law"].to_list()
         ['mean of means, true end']
     """
-    options = _options(reader, law, keras, batch_size, select, ignore)
+    options = _options(reader, law, keras, batch_size, select, ignore, sha256)
     if not isinstance(log, str | os.PathLike):
         return _analyze_stream(log, options)
     spec = os.fspath(log)
@@ -241,6 +248,7 @@ def _options(
     batch_size: int | None = None,
     select: Iterable[str] | None = None,
     ignore: Iterable[str] = (),
+    sha256: bool = True,
 ) -> Options:
     if reader is not None:
         reader_named(reader)
@@ -250,16 +258,15 @@ def _options(
         law = law_of_keras(keras)
     if batch_size is not None and batch_size < 1:
         raise UsageError("a batch holds at least one sample")
-    return Options(
-        reader, law, keras, batch_size, tuple(select) if select is not None else None, tuple(ignore)
-    )
+    chosen = tuple(select) if select is not None else None
+    return Options(reader, law, keras, batch_size, chosen, tuple(ignore), sha256)
 
 
 def _sources(
     spec: str, options: Options, *, skip_foreign: bool = False
 ) -> Iterator[Analysis | Failure]:
     """Every log in one file or archive, analysed; in a folder, what is no log is skipped."""
-    sources = open_sources(spec, sha256=True)
+    sources = open_sources(spec, sha256=options.sha256)
     try:
         for source in sources:
             again = _Again(options, spec if source.path else None, source.name)
@@ -276,7 +283,7 @@ def _sources(
 
 
 def _analyze_stream(stream: IO[bytes], options: Options) -> Analysis:
-    source = next(open_sources("-", stdin=cast("BinaryIO", stream), sha256=True))
+    source = next(open_sources("-", stdin=cast("BinaryIO", stream), sha256=options.sha256))
     return _analyze(source, options, _Again(options, None, source.name))
 
 
@@ -379,7 +386,7 @@ class _Pipeline:
             yield batch
         for parts in self.parts.values():
             if parts.waiting:
-                self._summarise(parts, join_batches(parts.waiting))
+                self._summarise(parts, joined(parts.waiting))
 
     def take(self, chunk: Chunk) -> Iterator[Batch]:
         """Epochs that a chunk closes, counted in."""
@@ -394,53 +401,50 @@ class _Pipeline:
             yield batch
 
     def _batch(self, batch: Batch) -> None:
-        """Gather closed epochs until there are enough to be worth summarising together.
+        """Look at closed epochs; of their rows a few are kept until there are enough epochs.
 
         Where one lot ends depends on the epochs only, not on how the log came in blocks.
         """
-        parts = self.parts.get(id(batch.run))
+        run, epochs = batch.run, batch.epochs
+        parts = self.parts.get(id(run))
         if parts is None:
-            parts = _RunParts(batch.run, clock_laws=_clock_laws(batch.run))
-            self.parts[id(batch.run)] = parts
-        parts.waiting.append(batch)
-        parts.rows += len(batch.line)
-        while parts.rows >= LOT_ROWS:
-            whole = join_batches(parts.waiting)
-            end = int(np.searchsorted(whole.epochs.starts, LOT_ROWS))
-            self._summarise(parts, whole.part(0, end))
-            count = len(whole.epochs)
-            parts.waiting = [whole.part(end, count)] if end < count else []
-            parts.rows = sum(len(rest.line) for rest in parts.waiting)
-
-    def _summarise(self, parts: _RunParts, batch: Batch) -> None:
-        """Keep the summary of closed epochs; their rows go."""
-        epochs = batch.epochs
-        laws = clock.clock_laws(epochs, parts.clock_laws)
-        parts.clock_laws = int(laws[-1])
-        parts.evidence.counts_samples |= batch.run.counts == "samples"
-        possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
-        summary = rebuild.summarise(epochs, possible)
-        parts.evidence.add(epochs, summary.loglik)
+            parts = _RunParts(run, clock_laws=_clock_laws(run))
+            self.parts[id(run)] = parts
+        parts.evidence.counts_samples |= run.counts == "samples"
+        parts.evidence.add(epochs)
         for label in batch.labels:
             if label:
                 parts.evidence.note(f"Epoch {label}")
-        parts.summaries.append(summary)
-        for masks, mask in zip(parts.printed, _printed(epochs, summary), strict=True):
-            masks.append(mask)
-        last = epochs.starts[1:] - 1
         parts.epochs.append(
             {
                 "epoch": epochs.epoch,
                 "label": batch.labels,
-                "steps": epochs.step[last],
+                "steps": epochs.step[epochs.starts[1:] - 1],
                 "of": _null_zero(epochs.of),
                 "updates": np.diff(epochs.starts),
                 "complete": epochs.complete,
                 "first_line": batch.first_line,
                 "last_line": batch.last_line,
-                **clock.summarise(epochs, laws),
             }
         )
+        parts.waiting.append(epochs.thinned(LOT_ROWS))
+        while sum(map(len, parts.waiting)) >= LOT_EPOCHS:
+            whole = joined(parts.waiting)
+            self._summarise(parts, whole.part(0, LOT_EPOCHS))
+            rest = whole.part(LOT_EPOCHS, len(whole))
+            parts.waiting = [rest] if len(rest) else []
+
+    def _summarise(self, parts: _RunParts, epochs: Epochs) -> None:
+        """Keep the summary of a lot of epochs; their rows go."""
+        laws = clock.clock_laws(epochs, parts.clock_laws)
+        parts.clock_laws = int(laws[-1])
+        possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
+        summary = rebuild.summarise(epochs, possible)
+        parts.evidence.weigh(summary.loglik)
+        parts.summaries.append(summary)
+        for masks, mask in zip(parts.printed, _printed(epochs, summary), strict=True):
+            masks.append(mask)
+        parts.times.append(clock.summarise(epochs, laws))
 
     def tables(self) -> tuple[dict[str, pl.DataFrame], dict[int, Law]]:
         """The small tables but ``findings``, and the law of each run."""
@@ -513,11 +517,11 @@ class _Pipeline:
         return columns
 
     def _epochs(self) -> pl.DataFrame:
-        parts = [
-            {"run": np.full(len(part["epoch"]), run.run.number)} | part
-            for run in self._in_order()
-            for part in run.epochs
-        ]
+        parts: list[dict[str, Any]] = []
+        for run in self._in_order():
+            columns = _joined(run.epochs[0], run.epochs)
+            columns |= {name: np.concatenate([t[name] for t in run.times]) for name in run.times[0]}
+            parts.append({"run": np.full(len(columns["epoch"]), run.run.number)} | columns)
         empty = self.runs.empty
         if empty:
             unknown = np.full(len(empty), np.nan)
@@ -532,7 +536,7 @@ class _Pipeline:
                 "last_line": [epoch.last_line for epoch in empty],
             }
             parts.append({c.name: known.get(c.name, unknown) for c in TABLES["epochs"]})
-        table = frame("epochs", _joined("epochs", parts))
+        table = frame("epochs", _joined(_names("epochs"), parts))
         return table.sort("run", "epoch", maintain_order=True) if empty else table
 
     def _metrics(self, laws: dict[int, Law]) -> pl.DataFrame:
@@ -543,7 +547,7 @@ class _Pipeline:
             number = run.run.number
             found = rebuild.metric_columns(run.summaries, laws[number].readings)
             parts.append({"run": np.full(len(found["metric"]), number)} | found)
-        columns = _joined("metrics", parts)
+        columns = _joined(_names("metrics"), parts)
         table = frame("metrics", columns)
         # A printed nan or inf stays; what was not printed is null.
         printed = [run.printed for run in self._in_order()]
@@ -578,10 +582,14 @@ def _clock_laws(run: Run) -> int:
     return int(ClockLaw.BEGIN if told.get("samples") else ANY_LAW)
 
 
-def _joined(name: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Columns of a table, part after part: arrays where all parts are arrays, else lists."""
+def _names(table: str) -> list[str]:
+    return [column.name for column in TABLES[table]]
+
+
+def _joined(names: Iterable[str], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Columns, part after part: arrays where all parts are arrays, else lists."""
     columns: dict[str, Any] = {}
-    for column in (column.name for column in TABLES[name]):
+    for column in names:
         values = [part[column] for part in parts]
         if values and all(isinstance(value, np.ndarray) for value in values):
             columns[column] = np.concatenate(values)

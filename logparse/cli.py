@@ -29,9 +29,9 @@ def analyze(given: Namespace) -> int:
 
     options = _reading(given)
     options |= {"select": _codes(given.select), "ignore": _codes(given.ignore)}
-    outputs = Outputs(
-        targets(given.output, given.format), color=given.color, full=given.full, force=given.force
-    )
+    asked = targets(given.output, given.format)
+    options["sha256"] = any(target.format in ("json", "ndjson") for target in asked)
+    outputs = Outputs(asked, color=given.color, full=given.full, force=given.force)
     with outputs:
         code = _analyze(
             given.arguments, outputs, _known(options), fail_on=given.fail_on, quiet=given.quiet
@@ -52,7 +52,7 @@ def export(given: Namespace) -> int:
     (path,) = given.arguments
     with TableOutput(target, force=given.force) as out:
         with progress(path, quiet=given.quiet):
-            frame = analyze(path, **_known(_reading(given))).table(given.table)
+            frame = analyze(path, sha256=False, **_known(_reading(given))).table(given.table)
         out.write(frame)
     return FINE
 
@@ -116,6 +116,7 @@ def _analyze(
         _say("logparse: reading what you type; end with Ctrl-D\n")
     results = iter(analyze_many(paths, **options))
     done = failed = 0
+    skipped: list[str] = []
     found = False
     outputs.start()
     name = paths[0]
@@ -125,17 +126,34 @@ def _analyze(
         if result is None:
             break
         if isinstance(result, Failure):
-            failed += not result.skipped
             outputs.failure(result)
+            if result.skipped:
+                skipped.append(str(result.error))
+                continue
+            failed += 1
             _say(_explain(result.error, result.name))
         else:
             done += 1
             outputs.log(result)
             found = found or _trips(result, fail_on)
     outputs.end()
+    _say_skipped(skipped, done + failed)
     if not done:
         raise SystemExit(NOTHING)  # out of the block of outputs, so that they leave no file
     return SOME if failed else FOUND if found else FINE
+
+
+def _say_skipped(reasons: list[str], others: int) -> None:
+    """Name what was passed over: all of it where nothing else was there, else a few."""
+    if not reasons:
+        return
+    from logparse.reports.safe import visible
+
+    shown = reasons if not others else reasons[:3]
+    for reason in shown[:20]:
+        _say(f"logparse: passed over {visible(reason)}\n")
+    if len(reasons) > len(shown[:20]):
+        _say(f"logparse: passed over {len(reasons) - len(shown[:20]):,} more\n")
 
 
 def _trips(analysis: Analysis, fail_on: str) -> bool:

@@ -1,13 +1,17 @@
 """Every limit that bounds memory or time, with the reason for its value."""
 
-BLOCK_BYTES = 1 << 21
+BLOCK_BYTES = 1 << 22
 """Bytes read at a time: small enough that a block's columns stay in the processor's cache."""
 
 LINE_BYTES = 1 << 20
 """A line longer than this is cut and rejected: Keras's longest line is a few kilobytes."""
 
-METRIC_NAMES = 1024
-"""Different metric names in one log; further names are rejected."""
+METRIC_NAMES = 512
+"""Different metric names in one log; further names are rejected.
+
+Each is a column of every table and is rebuilt on its own. Twenty outputs with ten metrics each,
+their losses and validation twins, are 440.
+"""
 
 ROW_METRICS = 512
 """Metrics on one line."""

@@ -6,12 +6,14 @@ the fields of a block's lines. ``slow_row`` gives the same fields of a single li
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logparse.limits import METRIC_NAMES
 from logparse.reading.keras_bar import Line, Number
 from logparse.reading.lines import Stretches
 from logparse.reading.prefixes import Channels, Prefix, seconds
@@ -24,7 +26,11 @@ _EXACT_DIGITS = 15
 
 
 class Columns:
-    """Fields of the lines in one block; row i belongs to stretch i until ``updates`` sorts them."""
+    """Fields of the lines in one block; row i belongs to stretch i.
+
+    Metrics stay apart until all of the block is decoded: which names are kept, and in which
+    order, is decided in the order of the file.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -35,15 +41,7 @@ class Columns:
         self.form = np.zeros(size, np.int8)
         self.last = np.zeros(size, np.bool_)
         self.times: dict[str, Floats] = {name: np.full(size, np.nan) for name in TIMES}
-        self.values: dict[str, Floats] = {}
-        self.decimals: dict[str, NDArray[np.int8]] = {}
-
-    def metric(self, name: str) -> tuple[Floats, NDArray[np.int8]]:
-        """Columns of one metric, made when first asked for."""
-        if name not in self.values:
-            self.values[name] = np.full(self.size, np.nan)
-            self.decimals[name] = np.zeros(self.size, np.int8)
-        return self.values[name], self.decimals[name]
+        self.groups: list[Group] = []
 
     def put(self, row: int, fields: dict[str, Any]) -> None:
         """The fields of ``slow_row`` into one row."""
@@ -52,25 +50,38 @@ class Columns:
         self.form[row], self.last[row] = fields["form"], fields["last"]
         for name, value in fields["times"].items():
             self.times[name][row] = value
-        for name, (value, places) in fields["metrics"].items():
-            values, decimals = self.metric(name)
-            values[row], decimals[row] = value, places
 
     def joined(self, rows: Ints, other: Columns) -> Columns:
-        """``rows`` of these, then all rows of ``other``."""
+        """``rows`` of these, then all rows of ``other``, but for the metrics."""
         result = Columns(len(rows) + other.size)
         for name in ("used", "step", "of", "form", "last"):
             both = np.concatenate([getattr(self, name)[rows], getattr(other, name)])
             setattr(result, name, both)
         for name in TIMES:
             result.times[name] = np.concatenate([self.times[name][rows], other.times[name]])
-        for source, at in ((self, slice(0, len(rows))), (other, slice(len(rows), None))):
-            for name in source.values:
-                values, decimals = result.metric(name)
-                picked = rows if source is self else slice(None)
-                values[at] = source.values[name][picked]
-                decimals[at] = source.decimals[name][picked]
         return result
+
+
+@dataclass(slots=True)
+class Group:
+    """Stretches decoded by one shape, and the values of each metric of its line."""
+
+    line: Line
+    at: Ints
+    values: list[Floats]
+
+
+@dataclass(slots=True)
+class Single:
+    """A line that was read by the grammar itself."""
+
+    stretch: int
+    byte: int
+    line: Line
+    fields: dict[str, Any]
+    """What ``slow_row`` gives."""
+    offsets: Sequence[int]
+    """Offset in the log's stretch of each byte that the spans of ``line`` count."""
 
 
 @dataclass(slots=True)
@@ -107,10 +118,7 @@ class Template:
                 out.times[name + "_unit"][at] = unit
         if self.prefix.clock:
             out.times["clock"][at] = _timestamp(self.prefix, rows)
-        for name, number in line.metrics:
-            values, decimals = out.metric(name)
-            values[at] = _numbers(number, rows)
-            decimals[at] = number.decimals()
+        out.groups.append(Group(line, at, [_numbers(number, rows) for _, number in line.metrics]))
         numbers = [rows.integers(span) for span in self.prefix.numbers]
         return channels.many(self.prefix, numbers, len(rows))
 
@@ -217,43 +225,140 @@ def _number(number: Number, text: bytes) -> float:
 
 
 def gather_updates(
-    columns: Columns, slow: list[tuple[int, int, dict[str, Any]]], part: Stretches, channel: Ints
+    columns: Columns,
+    singles: list[Single],
+    part: Stretches,
+    channel: Ints,
+    names: dict[str, int],
 ) -> Updates:
-    """The lines of a block in file order.
+    """The lines of a block in file order; ``values`` in the order of ``names``.
 
     Args:
         columns: the fields of lines decoded by shape, row i in stretch i.
-        slow: (stretch, offset in the log, fields of ``slow_row``) of all other lines.
+        singles: all other lines.
         part: the stretches.
         channel: [stretches] channel of each.
+        names: metrics to keep, numbered in the order in which the log first shows them.
     """
     fast = np.flatnonzero(columns.used)
-    first = part.base + part.starts[fast] + columns.offset[fast]
-    if not slow:
-        return _rows(columns, fast, first, part, fast, channel)
-    extra = Columns(len(slow))
-    for row, (_, _, fields) in enumerate(slow):
-        extra.put(row, fields)
-    stretch = np.concatenate([fast, np.array([i for i, _, _ in slow], np.int64)])
-    byte = np.concatenate([first, np.array([place for _, place, _ in slow], np.int64)])
-    order = np.argsort(byte, kind="stable")
-    merged = columns.joined(fast, extra)
-    return _rows(merged, order, byte[order], part, stretch[order], channel)
-
-
-def _rows(
-    columns: Columns, rows: Ints, byte: Ints, part: Stretches, stretch: Ints, channel: Ints
-) -> Updates:
+    byte = part.base + part.starts[fast] + columns.offset[fast]
+    stretch, order = fast, np.arange(len(fast))
+    if singles:
+        extra = Columns(len(singles))
+        for row, single in enumerate(singles):
+            extra.put(row, single.fields)
+        stretch = np.concatenate([fast, np.array([one.stretch for one in singles], np.int64)])
+        byte = np.concatenate([byte, np.array([one.byte for one in singles], np.int64)])
+        order = np.argsort(byte, kind="stable")
+        stretch, byte = stretch[order], byte[order]
+        rows, fields = order, columns.joined(fast, extra)
+    else:
+        rows, fields = fast, columns
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    of_stretch = np.zeros(columns.size, np.int64)
+    of_stretch[fast] = place[: len(fast)]
+    values, decimals = _metrics(columns.groups, of_stretch, singles, place[len(fast) :], names)
     return Updates(
         byte=byte,
         line=part.lines[stretch],
-        step=columns.step[rows],
-        of=columns.of[rows],
-        form=columns.form[rows],
+        step=fields.step[rows],
+        of=fields.of[rows],
+        form=fields.form[rows],
         channel=channel[stretch].astype(np.int32),
-        last=columns.last[rows],
+        last=fields.last[rows],
         ended=part.ended[stretch],
-        values={name: values[rows] for name, values in columns.values.items()},
-        decimals={name: decimals[rows] for name, decimals in columns.decimals.items()},
-        **{name: times[rows] for name, times in columns.times.items()},
+        values=values,
+        decimals=decimals,
+        **{name: times[rows] for name, times in fields.times.items()},
     )
+
+
+def _metrics(
+    groups: list[Group],
+    of_stretch: Ints,
+    singles: list[Single],
+    places: Ints,
+    names: dict[str, int],
+) -> tuple[dict[str, Floats], dict[str, NDArray[np.int8]]]:
+    """Columns of the metrics in ``names``, in that order.
+
+    Args:
+        groups: lines decoded by shape.
+        of_stretch: the row of a stretch that is in ``groups``.
+        singles: all other lines.
+        places: the rows of ``singles``.
+        names: as in ``gather_updates``.
+    """
+    here = {name for group in groups for name, _ in group.line.metrics}
+    here.update(name for single in singles for name in single.fields["metrics"])
+    kept = sorted(here & names.keys(), key=names.__getitem__)
+    size = sum(len(group.at) for group in groups) + len(singles)
+    values = {name: np.full(size, np.nan) for name in kept}
+    decimals = {name: np.zeros(size, np.int8) for name in kept}
+    for group in groups:
+        rows = of_stretch[group.at]
+        for (name, number), column in zip(group.line.metrics, group.values, strict=True):
+            if name in values:
+                values[name][rows] = column
+                decimals[name][rows] = number.decimals()
+    for single, row in zip(singles, places.tolist(), strict=True):
+        for name, (value, printed) in single.fields["metrics"].items():
+            if name in values:
+                values[name][row], decimals[name][row] = value, printed
+    return values, decimals
+
+
+def note_names(
+    columns: Columns, singles: list[Single], part: Stretches, names: dict[str, int]
+) -> bool:
+    """Add to ``names`` those a block is the first to show, up to ``METRIC_NAMES``.
+
+    In the order of the file and then of the line, not in that in which shapes are decoded.
+
+    Returns:
+        Whether all names of the block were taken.
+    """
+    first: dict[str, tuple[int, int]] = {}
+
+    def note(line: Iterable[str], byte: int) -> None:
+        for place, name in enumerate(line):
+            if name not in names:
+                first[name] = min(first.get(name, (byte, place)), (byte, place))
+
+    for group in columns.groups:
+        i = int(group.at[0])
+        byte = part.base + int(part.starts[i] + columns.offset[i])
+        note((name for name, _ in group.line.metrics), byte)
+    for single in singles:
+        note(single.fields["metrics"], single.byte)
+    found = sorted(first, key=first.__getitem__)
+    for name in found[: METRIC_NAMES - len(names)]:
+        names[name] = len(names)
+    return len(names) < METRIC_NAMES or all(name in names for name in found)
+
+
+def beyond(
+    columns: Columns, singles: list[Single], part: Stretches, names: Container[str]
+) -> Iterator[tuple[int, int, int]]:
+    """Stretch, start and end in the log of metrics that are not in ``names``; neighbours as one."""
+    for group in columns.groups:
+        spans = _beyond(group.line, names)
+        for i in group.at.tolist() if spans else ():
+            base = part.base + int(part.starts[i])
+            yield from ((i, base + start, base + end) for start, end in spans)
+    for single in singles:
+        base = part.base + int(part.starts[single.stretch])
+        for start, end in _beyond(single.line, names):
+            yield single.stretch, base + single.offsets[start], base + single.offsets[end]
+
+
+def _beyond(line: Line, names: Container[str]) -> list[Span]:
+    spans: list[Span] = []
+    for (name, _), (start, end) in zip(line.metrics, line.pairs, strict=True):
+        if name in names:
+            continue
+        if spans and spans[-1][1] == start:
+            start = spans.pop()[0]
+        spans.append((start, end))
+    return spans

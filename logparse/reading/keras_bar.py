@@ -115,6 +115,8 @@ class Line:
     metrics: list[tuple[str, Number]] = field(default_factory=list)
     names: list[Span] = field(default_factory=list)
     """Where the metrics' names stand."""
+    pairs: list[Span] = field(default_factory=list)
+    """Where each of the metrics stands, its `` - `` and its number included."""
 
 
 def parse(text: bytes, *, ended: bool = True, whole: Container[str] = ()) -> list[Line]:
@@ -231,6 +233,7 @@ def _metrics(text: bytes, line: Line, ended: bool, whole: Container[str]) -> Non
             break
         line.metrics.append((label, number))
         line.names.append(name.span(kind))
+        line.pairs.append((name.start(), end))
         line.end = end
     tail = TAIL.match(text, line.end)
     if tail and line.form in (Form.QUIET, Form.QUIET_COUNT) and (ended or tail.end() < len(text)):

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 
 from logparse.limits import LINE_BYTES, REJECT_EXCERPT
 from logparse.reading import keras_text
-from logparse.reading.bar_columns import Columns, Template, fits, gather_updates, slow_row
+from logparse.reading.bar_columns import (
+    Columns,
+    Single,
+    Template,
+    beyond,
+    fits,
+    gather_updates,
+    note_names,
+    slow_row,
+)
 from logparse.reading.keras_bar import CONTROL
 from logparse.reading.lines import Splitter, Stretches
 from logparse.reading.model_summary import SummaryReader
 from logparse.reading.prefixes import CHANNEL, Channels
 from logparse.reading.records import Account, Chunk, Event, Ints, Reject
 from logparse.reading.shapes import WIDTH, Rows, Shape, Span, groups
-from logparse.reading.stretch import PROGRESS, Parsed, parse_stretch, raw_offsets
+from logparse.reading.stretch import PROGRESS, TOO_MANY, Parsed, parse_stretch, raw_offsets
 
 HEADER = re.compile(rb"Epoch ([1-9]\d{0,8})/([1-9]\d{0,8})\Z")
 """The plainest of ``keras_text``'s headers; a test holds it to the others."""
@@ -44,6 +52,7 @@ class KerasLog:
         account: where each byte went; ``pending`` is what is not decided yet.
         channels: marks of workers met in prefixes, by number.
         summary: layers and totals of the model summaries met.
+        metrics: names of metrics, numbered in the order in which the log first shows them.
     """
 
     name = "keras"
@@ -52,6 +61,7 @@ class KerasLog:
         self.account = Account()
         self.channels = Channels()
         self.summary = SummaryReader()
+        self.metrics: dict[str, int] = {}
         self._splitter = Splitter()
         self._templates: dict[tuple[int, int], list[Template]] = {}
         self._shapes = 0
@@ -122,7 +132,7 @@ class _Block:
         self.columns = Columns(size)
         self.channel = np.full(size, -1, np.int64)
         self.fast = np.zeros(size, np.bool_)
-        self.slow: list[tuple[int, int, dict[str, Any]]] = []
+        self.slow: list[Single] = []
         self.events: list[tuple[int, Event]] = []
         self.rejects: list[Reject] = []
 
@@ -241,7 +251,8 @@ class _Block:
         self.channel[i] = self.log.channels.one(parsed.prefix, parsed.text)
         for line in parsed.lines:
             at = place + parsed.at[line.start]
-            self.slow.append((i, at, slow_row(line, parsed.prefix, parsed.text)))
+            fields = slow_row(line, parsed.prefix, parsed.text)
+            self.slow.append(Single(i, at, line, fields, parsed.at))
         for found in parsed.found:
             text = CONTROL.sub(b"", raw[found.start : found.end]).decode("utf-8", "replace")
             event = Event(
@@ -255,9 +266,16 @@ class _Block:
             )
             self.events.append((i, event))
         for start, end, kind in parsed.rejects:
-            excerpt = raw[start : min(end, start + REJECT_EXCERPT)].decode("utf-8", "replace")
-            self.rejects.append(Reject(number, place + start, place + end, kind, excerpt))
-            account.rejected += end - start
+            self._reject(i, place + start, place + end, kind)
+
+    def _reject(self, i: int, start: int, end: int, kind: str) -> None:
+        """Reject a piece of stretch ``i``."""
+        first = start - self.part.base
+        size = end - start
+        raw = self.part.text[first : first + min(size, REJECT_EXCERPT)]
+        line, excerpt = int(self.part.lines[i]), raw.decode("utf-8", "replace")
+        self.rejects.append(Reject(line, start, end, kind, excerpt))
+        self.log.account.rejected += size
 
     def chunk(self) -> Chunk:
         """The block's updates, events and rejects in file order."""
@@ -265,7 +283,12 @@ class _Block:
         events = [event for _, event in self.events]
         for i, event in self.events:
             event.channel = int(channel[i])
-        updates = gather_updates(self.columns, self.slow, self.part, channel)
+        names = self.log.metrics
+        if not note_names(self.columns, self.slow, self.part, names):
+            for i, start, end in beyond(self.columns, self.slow, self.part, names):
+                self._reject(i, start, end, TOO_MANY)
+                self.log.account.read -= end - start
+        updates = gather_updates(self.columns, self.slow, self.part, channel, names)
         self.rejects.sort(key=lambda reject: reject.start)
         return Chunk(updates, events, self.rejects)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
+from logparse.limits import ROW_METRICS
 from logparse.reading import keras_bar, keras_text
 from logparse.reading.keras_bar import CONTROL, SUSPECT, Line
 from logparse.reading.prefixes import Prefix, read_prefix
@@ -20,6 +21,9 @@ PROGRESS = re.compile(rb"\d/(?:\d|Unknown)|\ds - |ETA: ")
 
 CUT_LINE = "cut line"
 """Kind of reject: a piece of a progress line that was cut, or that another text cut in two."""
+
+TOO_MANY = "too many metrics"
+"""Kind of reject: metrics beyond ``limits.METRIC_NAMES`` or ``limits.ROW_METRICS``."""
 
 _FIXED_ENDINGS = {"early stopping", "terminated", "interrupted"}
 
@@ -71,8 +75,9 @@ def parse_stretch(raw: bytes, *, cut: bool = False, whole: Container[str] = ()) 
     parsed.ignored["colour codes"] += at[0]
     parsed.ignored["prefix"] += at[known] - at[0]
     edges = [known] + [edge for line in lines for edge in (line.start, line.end)] + [len(text)]
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        _between(text, at, start, stop, parsed, cut=cut and stop == len(text), after=start > known)
+    before: list[Line | None] = [None, *lines]
+    for start, stop, line in zip(edges[::2], edges[1::2], before, strict=True):
+        _between(text, at, start, stop, parsed, cut=cut and stop == len(text), after=line)
     parsed.read += sum(at[line.end] - at[line.start] for line in lines)
     return parsed
 
@@ -101,7 +106,7 @@ def _between(
     parsed: Parsed,
     *,
     cut: bool,
-    after: bool,
+    after: Line | None,
 ) -> None:
     """What stands between progress lines: blanks, messages, remains of lines, foreign text."""
     piece = text[start:stop]
@@ -118,7 +123,7 @@ def _between(
                 break
             first = base + found.start
             _remains(text, at, start, first, parsed, after=after)
-            start, after = base + found.end, False
+            start, after = base + found.end, None
             data = {name: _text(value) for name, value in found.data.items()}
             parsed.found.append(Found(at[first], at[start], found.kind, data))
             parsed.read += at[start] - at[first]
@@ -129,7 +134,7 @@ def _between(
 
 
 def _remains(
-    text: bytes, at: list[int] | range, start: int, stop: int, parsed: Parsed, *, after: bool
+    text: bytes, at: list[int] | range, start: int, stop: int, parsed: Parsed, *, after: Line | None
 ) -> None:
     """Text that holds no message: rejected where it looks like a piece of a line, else ignored."""
     piece = text[start:stop]
@@ -140,7 +145,8 @@ def _remains(
         parsed.ignored["blank"] += size
     elif SUSPECT.search(piece) or (after and piece.lstrip().startswith(b"- ")):
         parsed.plain = False
-        parsed.rejects.append((at[start], at[stop], CUT_LINE))
+        full = after is not None and len(after.metrics) >= ROW_METRICS
+        parsed.rejects.append((at[start], at[stop], TOO_MANY if full else CUT_LINE))
     else:
         parsed.ignored["other output"] += size
 
@@ -177,6 +183,7 @@ def raw_offsets(parsed: Parsed) -> bool:
     for line in parsed.lines:
         _shift(line, raw)
         line.start, line.end = at[line.start], at[line.end]
+        line.pairs = [(at[start], at[end]) for start, end in line.pairs]
     prefix = parsed.prefix
     prefix.clock = tuple(map(raw, prefix.clock))
     prefix.numbers = tuple(map(raw, prefix.numbers))

@@ -134,11 +134,11 @@ def exact_counts(rows: Shown, size: int) -> None:
     n = rows.t * size
     count, width = rows.y * n, rows.half * n
     whole = np.rint(count)
-    tells = np.isfinite(rows.y) & (width < 0.5) & ~rows.loose
+    tells = np.isfinite(rows.y) & (n > 0) & (width < 0.5) & ~rows.loose
     wrong = tells & (np.abs(count - whole) > width)
     agrees = np.ones(len(rows), np.bool_)
     agrees[rows.owner[wrong]] = False
     use = tells & agrees[rows.owner]
-    rows.y = np.where(use, whole / n, rows.y)
+    rows.y = np.where(use, whole / np.where(use, n, 1.0), rows.y)
     rows.half = np.where(use, rows.half - rows.printed, rows.half)
     rows.printed = np.where(use, 0.0, rows.printed)

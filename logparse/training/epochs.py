@@ -63,6 +63,44 @@ class Epochs:
             decimals={name: column[rows] for name, column in self.decimals.items()},
         )
 
+    def thinned(self, most: int) -> Epochs:
+        """The same epochs with about ``most`` rows each: both ends, and evenly in between.
+
+        Every metric keeps as many of its own rows, so one that is shown seldom is not lost.
+        """
+        if len(self) == 0 or np.diff(self.starts).max() <= most:
+            return self
+        keep = np.zeros(len(self.step), np.bool_)
+        keep[_spread(self.starts, most)] = True
+        for decimals in self.decimals.values():
+            shown = decimals != 0
+            if (shown & ~keep).any() and not shown.all():
+                rows = np.flatnonzero(shown)
+                starts = np.searchsorted(rows, self.starts)
+                keep[rows[_spread(starts, most)]] = True
+        rows = np.flatnonzero(keep)
+        return Epochs(
+            starts=np.searchsorted(rows, self.starts),
+            **{name: getattr(self, name) for name in _OF_EPOCH},
+            **{name: getattr(self, name)[rows] for name in _OF_ROW},
+            values={name: column[rows] for name, column in self.values.items()},
+            decimals={name: column[rows] for name, column in self.decimals.items()},
+        )
+
+
+_ENDS = 8
+"""Rows kept at either end of an epoch: levels and times are judged there."""
+
+
+def _spread(starts: Ints, most: int) -> Ints:
+    """At most ``most`` of the rows ``starts[i]:starts[i+1]``, both ends and evenly between."""
+    n = np.diff(starts)[:, None]
+    j = np.arange(most)
+    between = _ENDS + (j - _ENDS) * (n - 2 * _ENDS) // (most - 2 * _ENDS)
+    index = np.where(j < _ENDS, j, np.where(j >= most - _ENDS, n - most + j, between))
+    index = np.where(n > most, index, j)
+    return (starts[:-1, None] + index)[j < n]
+
 
 _OF_EPOCH = ("epoch", "of", "total", "complete")
 _OF_ROW = ("step", "seen", "final", "form", *TIMES)

@@ -199,13 +199,8 @@ class LawEvidence:
             return (MEAN, DOUBLE_TRUE)
         return (MEAN, DOUBLE, DOUBLE_TRUE)
 
-    def add(self, epochs: Epochs, loglik: Mapping[str, np.ndarray] | None = None) -> None:
-        """Weigh further epochs.
-
-        Args:
-            epochs: closed epochs, in the order of the run.
-            loglik: [e] by law, ``Summary.loglik``; without it only the text counts.
-        """
+    def add(self, epochs: Epochs) -> None:
+        """Look at what the text of further closed epochs says, in the order of the run."""
         for form, count in enumerate(np.bincount(epochs.form)):
             if count:
                 self.forms[form] = self.forms.get(form, 0) + int(count)
@@ -214,6 +209,13 @@ class LawEvidence:
         self.rate_shown |= "lr" in epochs.values
         self.several |= bool((np.diff(epochs.starts) > 1).any())
         self._add_pairs(epochs)
+
+    def weigh(self, loglik: Mapping[str, np.ndarray]) -> None:
+        """Weigh epochs, in the order of the run.
+
+        Args:
+            loglik: [e] by law, ``Summary.loglik``.
+        """
         if not loglik:
             return
         names = list(loglik)

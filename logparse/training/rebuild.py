@@ -74,6 +74,9 @@ def summarise(epochs: Epochs, laws: Sequence[str]) -> Summary:
         One set of columns a law, and the evidence for ``LawEvidence.add``.
     """
     names = list(epochs.values)
+    if not names:
+        none = {key: np.zeros(0) for key in METRIC_COLUMNS}
+        return Summary(np.zeros(0, np.int64), [], dict.fromkeys(laws, none), {})
     by_metric = {name: shown(epochs, name) for name in names}
     averages = [name for name in names if kind_of_metric(name) == "average"]
     columns: dict[str, dict[str, Floats]] = {}
@@ -201,7 +204,7 @@ def _levels(
     return out, np.where(impossible & np.isfinite(whole), whole - 1e6, whole)
 
 
-WIDTH = 256
+WIDTH = 512
 """Series filtered side by side: enough to hide Python's cost, small enough for the cache."""
 
 _LEVELS = (

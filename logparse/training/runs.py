@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from logparse.limits import MESSAGES_KEPT
 from logparse.reading.records import TIMES, Chunk, Event, Form, Ints, Updates
-from logparse.training.epochs import Epochs, joined
+from logparse.training.epochs import Epochs
 from logparse.training.untangle import Untangler
 
 _QUIET = (Form.QUIET, Form.QUIET_COUNT, Form.QUIET_EPOCH, Form.QUIET_STEP)
@@ -65,34 +65,6 @@ class Batch:
     last_line: list[int]
     line: Ints
     byte: Ints
-
-    def part(self, begin: int, end: int) -> Batch:
-        """Epochs ``begin:end``."""
-        rows = slice(int(self.epochs.starts[begin]), int(self.epochs.starts[end]))
-        return Batch(
-            self.run,
-            self.epochs.part(begin, end),
-            self.labels[begin:end],
-            self.first_line[begin:end],
-            self.last_line[begin:end],
-            self.line[rows],
-            self.byte[rows],
-        )
-
-
-def join_batches(parts: list[Batch]) -> Batch:
-    """Batches of one run as one."""
-    if len(parts) == 1:
-        return parts[0]
-    return Batch(
-        parts[0].run,
-        joined([part.epochs for part in parts]),
-        [label for part in parts for label in part.labels],
-        [line for part in parts for line in part.first_line],
-        [line for part in parts for line in part.last_line],
-        np.concatenate([part.line for part in parts]),
-        np.concatenate([part.byte for part in parts]),
-    )
 
 
 @dataclass(slots=True)
@@ -492,6 +464,8 @@ def _after_pair(
     ``begins`` marks rows that begin a bar for other reasons.
     """
     full = (form == Form.HEAVY) & (step == of)
+    if not full.any():
+        return full[:-1]
     fresh = full.copy()
     fresh[1:] &= ~full[:-1] | begins[1:]
     place = np.arange(len(full))

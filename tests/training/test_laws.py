@@ -56,7 +56,8 @@ def decide(epochs: Epochs, *texts: str) -> Law:
     for text in texts:
         evidence.note(text)
     part = summarise(epochs, evidence.possible(epochs))
-    evidence.add(epochs, part.loglik)
+    evidence.add(epochs)
+    evidence.weigh(part.loglik)
     return evidence.decide()
 
 
@@ -80,9 +81,13 @@ def test_feeding_epoch_by_epoch_changes_nothing(law: str) -> None:
     for i in range(5):
         one = made_epochs({"loss": values[i : i + 1]}, law)
         one.epoch[:] = i + 1
-        evidence.add(one, summarise(one, evidence.possible(one)).loglik)
+        part = summarise(one, evidence.possible(one))
+        evidence.add(one)
+        evidence.weigh(part.loglik)
     together = LawEvidence()
-    together.add(whole, summarise(whole, together.possible(whole)).loglik)
+    part = summarise(whole, together.possible(whole))
+    together.add(whole)
+    together.weigh(part.loglik)
     assert evidence.decide() == together.decide()
     assert evidence.loglik == together.loglik
 

@@ -1,0 +1,348 @@
+"""A folder of TensorBoard event files in, its runs out: one table of scalars for each.
+
+A folder that holds event files is a run. ``train`` and ``validation`` are the two parts of the
+run above them, as Keras writes them. Files of a run are ordered by their first wall time, then
+by name: names alone sort by host and process within a second.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from math import isnan, nan
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import numpy as np
+
+from logparse.errors import NotALogError, SourceError
+from logparse.limits import BLOCK_BYTES
+from logparse.reading.event_shapes import Shapes
+from logparse.reading.event_tags import Plugins
+from logparse.reading.records import Account, Reject
+from logparse.reading.tfevents import EventsReader, Scalars, read_together
+from logparse.reading.tfrecord import FRAME_BYTES, HEADER_BYTES, Framer
+from logparse.reading.unpack import Meter, Unpacked, compression
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from logparse.reading.event_frame import Restarts
+
+PARTS = ("train", "validation")
+"""Folders that Keras makes below the folder of a run."""
+
+_HEAD_BYTES = 1 << 12
+_EMPTY_PROFILE = ".profile-empty"
+
+
+@dataclass(frozen=True, slots=True)
+class EventFile:
+    """One event file: its path below the folder, and how to open it for reading bytes."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(slots=True)
+class Segment:
+    """One file of a run, and what became of its bytes."""
+
+    file: EventFile
+    part: str
+    """``train``, ``validation``, or empty."""
+    number: int
+    """From 1. A validation file has the number of the training file that it belongs to."""
+    started: float
+    """Wall time of its first event beyond the version of the format, nan if it has none.
+
+    The only file of a run is opened once, so this is known when it is read."""
+    account: Account = field(default_factory=Account)
+    rejects: list[Reject] = field(default_factory=list)
+    reject_counts: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    damage: str | None = None
+    """What was wrong with a compressed file."""
+
+
+@dataclass(slots=True)
+class EventRun:
+    """One run: its files, the scalars of each, and the names of their tags.
+
+    ``tags`` is shared by the runs of a folder: the tag numbers of ``Scalars`` point into it.
+    """
+
+    name: str
+    segments: list[Segment]
+    scalars: list[list[Scalars]]
+    """For each segment its blocks, in file order."""
+    tags: list[str]
+
+    def frame(self, *, restarts: Restarts = "keep") -> pl.DataFrame:
+        """All scalars of the run as ``event_frame.scalars_frame`` gives them."""
+        from logparse.reading.event_frame import scalars_frame
+
+        return scalars_frame([self], restarts=restarts)
+
+
+def open_folder(path: str | os.PathLike[str]) -> list[EventRun]:
+    """Read every run below a folder, or a single event file; a URL needs the package fsspec.
+
+    Raises:
+        SourceError: the path does not exist or a file cannot be read.
+        NotALogError: there is no event file.
+    """
+    files, own_name = find_files(os.fspath(path))
+    if not files:
+        raise NotALogError(f"{path}: no TensorBoard event file, whose name has 'tfevents' in it")
+    return read_runs(files, own_name=own_name)
+
+
+def find_files(path: str) -> tuple[list[EventFile], str]:
+    """Event files below a folder, and the folder's own name.
+
+    Raises:
+        SourceError: the path does not exist.
+    """
+    if "://" in path:
+        return _find_remote(path)
+    root = Path(path)
+    if root.is_file():
+        return [EventFile(root.name, lambda: root.open("rb"))], root.resolve().parent.name
+    if not root.is_dir():
+        raise SourceError(f"{path}: no such file or folder")
+    found = []
+    for folder, _, names in os.walk(root):
+        for name in filter(is_event_file, names):
+            full = Path(folder, name)
+            found.append(EventFile(full.relative_to(root).as_posix(), _opener(full)))
+    return found, root.resolve().name
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    return lambda: path.open("rb")
+
+
+def _find_remote(url: str) -> tuple[list[EventFile], str]:
+    try:
+        import fsspec
+    except ImportError:
+        raise SourceError(f"{url}: reading a URL needs the package fsspec") from None
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+        names = [root] if system.isfile(root) else system.find(root)
+    except Exception as error:  # each file system raises its own
+        raise SourceError(f"{url}: {error}") from error
+
+    def opener(name: str) -> Callable[[], BinaryIO]:
+        return lambda: cast(BinaryIO, system.open(name, "rb"))
+
+    base = root if names != [root] else str(PurePosixPath(root).parent)
+    return [
+        EventFile(os.path.relpath(name, base).replace(os.sep, "/"), opener(name))
+        for name in names
+        if is_event_file(name)
+    ], PurePosixPath(base).name
+
+
+def is_event_file(name: str) -> bool:
+    """Whether a file of this name is taken for an event file."""
+    base = name.rsplit("/", 1)[-1]
+    return "tfevents" in base and not base.endswith(_EMPTY_PROFILE)
+
+
+def read_runs(files: Iterable[EventFile], *, own_name: str = "") -> list[EventRun]:
+    """Read event files, wherever they lie, as runs; ``own_name`` names the folder they lie in.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    shapes = Shapes()
+    runs = []
+    batch = _Batch(shapes)
+    for name, segments in group_runs(files, own_name).items():
+        plugins = {part: Plugins() for part in ("", *PARTS)}
+        run = EventRun(name, segments, [[] for _ in segments], shapes.tags.names)
+        for segment, scalars in zip(segments, run.scalars, strict=True):
+            batch.read(segment, EventsReader(shapes, plugins[segment.part]), scalars)
+        runs.append(run)
+    batch.flush()
+    return runs
+
+
+def stream_scalars(segment: Segment, reader: EventsReader) -> Iterator[Scalars]:
+    """The scalars of one file, block by block; at the end its account is complete.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    yield from map(reader.feed, _blocks(segment))
+    yield reader.finish()
+    _settle(segment, reader)
+
+
+class _Batch:
+    """Reads files in order; small ones are put aside and decoded together."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        self._shapes = shapes
+        self._waiting: list[tuple[Segment, EventsReader, list[Scalars], bytes]] = []
+        self._bytes = 0
+
+    def read(self, segment: Segment, reader: EventsReader, scalars: list[Scalars]) -> None:
+        """Read a file, now or with the next ``flush``, and append its blocks to ``scalars``."""
+        blocks = _blocks(segment)
+        head = next(blocks, b"")
+        second = next(blocks, b"")
+        if second or len(head) > BLOCK_BYTES // 2:
+            self.flush()
+            scalars.extend(reader.feed(block) for block in chain((head, second), blocks))
+            scalars.append(reader.finish())
+            _settle(segment, reader)
+            return
+        if self._bytes + len(head) > BLOCK_BYTES:
+            self.flush()
+        self._waiting.append((segment, reader, scalars, head))
+        self._bytes += len(head)
+
+    def flush(self) -> None:
+        """Read what waits."""
+        if not self._waiting:
+            return
+        files = [(reader, data) for _, reader, _, data in self._waiting]
+        read = iter(read_together(self._shapes, files))
+        for segment, reader, scalars, _ in self._waiting:
+            scalars += [next(read), next(read)]
+            _settle(segment, reader)
+        self._waiting.clear()
+        self._bytes = 0
+
+
+def _settle(segment: Segment, reader: EventsReader) -> None:
+    """Note what became of a file's bytes."""
+    segment.account, segment.kinds, segment.records = reader.account, reader.kinds, reader.records
+    segment.rejects, segment.reject_counts = reader.rejects, reader.reject_counts
+
+
+def group_runs(files: Iterable[EventFile], own_name: str = "") -> dict[str, list[Segment]]:
+    """Files by run, runs in order of name, the files of each in order of time, numbered.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    runs: dict[str, list[Segment]] = {}
+    for file in sorted(files, key=lambda file: file.name):
+        folder = PurePosixPath(file.name).parent
+        part = folder.name or (own_name if folder == PurePosixPath(".") else "")
+        run = folder
+        if part in PARTS:
+            run = folder.parent
+        else:
+            part = ""
+        segment = Segment(file, part, 0, nan)
+        runs.setdefault(str(run), []).append(segment)
+    for segments in runs.values():
+        if len(segments) > 1:
+            for segment in segments:
+                with _Opened(segment.file) as stream:
+                    segment.started = _started(stream.read(_HEAD_BYTES))
+        # Files without an event come last: nothing says when they began.
+        segments.sort(key=lambda s: (isnan(s.started), s.started, s.file.name))
+        count: Counter[str] = Counter()
+        trained = any(segment.part == "train" for segment in segments)
+        for segment in segments:
+            count[segment.part] += 1
+            joined = segment.part == "validation" and trained
+            segment.number = max(1, count["train"]) if joined else count[segment.part]
+    return dict(sorted(runs.items()))
+
+
+def _started(head: bytes) -> float:
+    """When a file began: the wall time of its first event beyond the version, else of that.
+
+    The version is stamped in whole seconds, in which one fit can end and another begin. Only the
+    head of the file is known, so the event's checksum is not looked at: this orders, no more.
+    """
+    frames = Framer().feed(head[:_HEAD_BYTES])
+    places = frames.starts.tolist()
+    if len(places):
+        places.append(places[-1] + int(frames.lengths[-1]) + FRAME_BYTES)
+    started = float("nan")
+    for place in places:
+        body = head[place + HEADER_BYTES : place + HEADER_BYTES + _VERSION_AT + 1]
+        if len(body) <= _VERSION_AT or body[0] != _WALL_TIME_KEY:
+            continue
+        started = float(np.frombuffer(body, "<f8", 1, 1)[0])
+        if body[_VERSION_AT] != _VERSION_KEY:
+            break
+    return started
+
+
+_WALL_TIME_KEY, _VERSION_KEY, _VERSION_AT = 0x09, 0x1A, 9
+"""An event's first byte, the key of its file_version, and where that stands."""
+
+
+def _blocks(segment: Segment) -> Iterator[bytes]:
+    with _Opened(segment.file) as stream:
+        while block := stream.read(BLOCK_BYTES):
+            if isnan(segment.started):
+                segment.started = _started(block)
+            yield block
+        segment.damage = stream.damage
+
+
+class _Opened:
+    """An open file, unpacked if it is compressed. Nothing that is known writes such files."""
+
+    def __init__(self, file: EventFile) -> None:
+        self._name = file.name
+        try:
+            self._stream = file.open()
+        except OSError as error:
+            raise SourceError(f"{self._name}: {error.strerror or error}") from error
+        self._unpacked: Unpacked | None = None
+        self._head = self._raw(_MAGIC_BYTES)
+        if form := compression(self._head):
+            self._unpacked = Unpacked(_Rest(self._take), form, Meter(self._name))
+
+    @property
+    def damage(self) -> str | None:
+        """What was wrong with the compressed file, known at its end."""
+        return self._unpacked.damage if self._unpacked else None
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; none at the end only."""
+        return self._unpacked.read(size) if self._unpacked else self._take(size)
+
+    def _take(self, size: int) -> bytes:
+        head, self._head = self._head, b""
+        return head + self._raw(size - len(head))
+
+    def _raw(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise SourceError(f"{self._name}: {error.strerror or error}") from error
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+
+_MAGIC_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Bytes in order, as ``Unpacked`` wants them."""
+
+    take: Callable[[int], bytes]
+
+    def read(self, n: int, /) -> bytes:
+        return self.take(n)
