@@ -21,7 +21,7 @@ from logparse.tables import TABLES, frame
 from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import ANY_LAW, ClockLaw, Laws
 from logparse.training.epochs import Bools, Epochs, joined
-from logparse.training.laws import Law, LawEvidence
+from logparse.training.laws import EVIDENCE_EPOCHS, Law, LawEvidence
 from logparse.training.runs import Batch, Run, Runs
 from logparse.training.untangle import worker_name
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
@@ -103,6 +103,10 @@ class _RunParts:
     """Times of the epochs, lot by lot."""
     waiting: list[Epochs] = field(default_factory=list)
     """Closed epochs not summarised yet, thinned."""
+
+    def lot(self) -> int:
+        """Epochs to summarise next: few at first, since they settle which laws are possible."""
+        return LOT_EPOCHS if self.summaries else EVIDENCE_EPOCHS
 
 
 class Analysis:
@@ -339,7 +343,12 @@ def _chunks(reader: Reader, blocks: Iterator[bytes]) -> Iterator[Chunk]:
         if first is None:
             return
         yield first
-    yield from ahead(chunks)
+    rest = ahead(chunks)
+    for chunk in rest:
+        # The tables will need it; here the import passes while the thread reads.
+        import polars  # noqa: F401
+
+        yield chunk
 
 
 def _head(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -428,10 +437,10 @@ class _Pipeline:
             }
         )
         parts.waiting.append(epochs.thinned(LOT_ROWS))
-        while sum(map(len, parts.waiting)) >= LOT_EPOCHS:
+        while sum(map(len, parts.waiting)) >= (lot := parts.lot()):
             whole = joined(parts.waiting)
-            self._summarise(parts, whole.part(0, LOT_EPOCHS))
-            rest = whole.part(LOT_EPOCHS, len(whole))
+            self._summarise(parts, whole.part(0, lot))
+            rest = whole.part(lot, len(whole))
             parts.waiting = [rest] if len(rest) else []
 
     def _summarise(self, parts: _RunParts, epochs: Epochs) -> None:

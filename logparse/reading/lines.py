@@ -191,6 +191,19 @@ def _breaks_after(text: bytes, buffer: NDArray[np.uint8], starts: Ints, ends: In
         # A stretch at the very end has no gap: what lies behind it is padding.
         after[ends == stops] = 0
     else:
-        at = np.flatnonzero(buffer[: len(text)] == 10)
+        at = _places(text, buffer)
         after = np.searchsorted(at, stops) - np.searchsorted(at, ends)
     return np.concatenate([[text.count(b"\n", 0, int(starts[0]))], after])
+
+
+def _places(text: bytes, buffer: NDArray[np.uint8]) -> Ints:
+    """Where the line breaks are."""
+    if text.count(b"\n") > len(text) // 1024:
+        return np.flatnonzero(buffer[: len(text)] == 10)
+    # Few, as where Keras redraws its line: looking for each is quicker than at every byte.
+    found = []
+    at = text.find(b"\n")
+    while at >= 0:
+        found.append(at)
+        at = text.find(b"\n", at + 1)
+    return np.array(found, np.int64)

@@ -81,12 +81,17 @@ def summarise(epochs: Epochs, laws: Sequence[str]) -> Summary:
     averages = [name for name in names if kind_of_metric(name) == "average"]
     columns: dict[str, dict[str, Floats]] = {}
     loglik: dict[str, Floats] = {}
+    judged: dict[str, tuple[list[dict[str, Floats]], Floats]] = {}
     plain = {name: _as_shown(epochs, by_metric[name]) for name in names}
     for law in laws:
         table = {name: dict(parts) for name, parts in plain.items()}
         if law != LAST_ONLY and averages:
             rows = [by_metric[name] for name in averages]
-            found, weights = _levels(rows, law, epochs.epoch == 1)
+            # A blend differs from the mean in the last line only: the levels are the same.
+            alike = MEAN if law == BLEND else law
+            if alike not in judged:
+                judged[alike] = _levels(rows, alike, epochs.epoch == 1)
+            found, weights = judged[alike]
             if len(laws) > 1:
                 loglik[law] = weights
             for name, parts in zip(averages, found, strict=True):

@@ -465,13 +465,13 @@ def _after_pair(
     """
     full = (form == Form.HEAVY) & (step == of)
     if not full.any():
-        return full[:-1]
+        return np.zeros(len(full) - 1, np.bool_)
     fresh = full.copy()
     fresh[1:] &= ~full[:-1] | begins[1:]
     place = np.arange(len(full))
     since = place - np.maximum.accumulate(np.where(fresh, place, 0))
-    ends: NDArray[np.bool_] = (full & (since % 2 == 1))[:-1]
-    return ends
+    ends: NDArray[np.bool_] = full & (since % 2 == 1)
+    return ends[:-1]
 
 
 def _describe(rows: Updates, starts: Ints, stops: Ints, *, at_end: bool) -> list[Bar]:
