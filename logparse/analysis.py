@@ -503,6 +503,7 @@ class _Pipeline:
     def _runs(self, laws: dict[int, Law]) -> Columns:
         columns = _empty("runs")
         names = getattr(getattr(self.reader, "channels", None), "names", [None])
+        channels = {run.channel for run in self.runs.runs}
         for run in self.runs.runs:
             law = laws.get(run.number) or Law(None, "no update is shown", readings=())
             row = {
@@ -511,7 +512,7 @@ class _Pipeline:
                 "keras": law.keras,
                 "law": law.name,
                 "law_reason": law.reason,
-                "channel": worker_name(run.channel) or names[run.channel],
+                "channel": worker_name(run.channel, channels) or names[run.channel],
                 "epochs": run.epochs,
                 "of": run.of,
                 "steps_per_epoch": run.steps_per_epoch,

@@ -270,6 +270,7 @@ def gather_updates(
         ended=part.ended[stretch],
         values=values,
         decimals=decimals,
+        order=names,
         **{name: times[rows] for name, times in fields.times.items()},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -82,38 +83,43 @@ class Updates:
     """Timestamp before the line, seconds since 1970, as if it were UTC."""
     values: dict[str, Floats]
     decimals: dict[str, NDArray[np.int8]]
+    order: Mapping[str, int] = field(default_factory=dict)
+    """Place of each metric in the order in which the log first shows them."""
 
     def __len__(self) -> int:
         return len(self.step)
 
     def take(self, rows: Ints) -> Updates:
-        """The rows selected; metrics on none of them are left out."""
-        decimals = {name: column[rows] for name, column in self.decimals.items()}
-        decimals = {name: column for name, column in decimals.items() if column.any()}
-        return Updates(
-            **{name: getattr(self, name)[rows] for name in _FIXED},
-            values={name: self.values[name][rows] for name in decimals},
-            decimals=decimals,
-        )
+        """The rows selected; metrics in the order in which these show them."""
+        return self._rows(rows)
 
     def part(self, start: int, stop: int) -> Updates:
-        """The rows ``start:stop``, without copying; metrics on none of them are left out."""
-        rows = slice(start, stop)
+        """The rows ``start:stop``, without copying; metrics as with ``take``."""
+        return self._rows(slice(start, stop))
+
+    def _rows(self, rows: Ints | slice) -> Updates:
         decimals = {name: column[rows] for name, column in self.decimals.items()}
-        decimals = {name: column for name, column in decimals.items() if column.any()}
+        first = {
+            name: int((column != 0).argmax()) for name, column in decimals.items() if len(column)
+        }
+        shown = [name for name, row in first.items() if decimals[name][row]]
+        # What other runs show must not matter, so the rows come before the order of the log.
+        shown.sort(key=first.__getitem__)
         return Updates(
             **{name: getattr(self, name)[rows] for name in _FIXED},
-            values={name: self.values[name][rows] for name in decimals},
-            decimals=decimals,
+            values={name: self.values[name][rows] for name in shown},
+            decimals={name: decimals[name] for name in shown},
+            order=self.order,
         )
 
     def joined(self, other: Updates) -> Updates:
-        """These rows, then the other's."""
+        """These rows, then the other's; metrics in the order of the log."""
         if not len(self):
             return other
         parts = (self, other)
         values, decimals = {}, {}
-        for name in {**self.values, **other.values}:
+        order = other.order
+        for name in sorted({**self.values, **other.values}, key=lambda n: order.get(n, len(order))):
             values[name] = np.concatenate(
                 [part.values.get(name, np.full(len(part), np.nan)) for part in parts]
             )
@@ -124,6 +130,7 @@ class Updates:
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIXED},
             values=values,
             decimals=decimals,
+            order=order,
         )
 
 

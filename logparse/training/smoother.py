@@ -166,7 +166,8 @@ def forward(x: Series, mv: Moves, sigma2: Floats, q: Floats, *, keep: bool) -> F
         square = square + residual * residual * inverse
         product = product * variance
         if i % LOGS == LOGS - 1 or i == m - 1:
-            logs, product = logs + np.log(product), np.ones(shape)
+            with np.errstate(invalid="ignore"):  # where nan was shown, all that follows is nan
+                logs, product = logs + np.log(product), np.ones(shape)
         if keep:
             innovations[i], precisions[i] = residual * inverse, inverse
             means[i + 1, 0], means[i + 1, 1] = u, z

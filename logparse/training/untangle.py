@@ -8,6 +8,7 @@ step to step, and those of two workers differ. Which worker is which may change 
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -101,8 +102,8 @@ class Untangler:
             if len(self._announced) < 2 or self._announced[0].data != event.data:
                 self._announced = self._announced[-1:]
                 return
-            self._workers.append(_Worker(FIRST + self._channel * MOST, last=False))
-            self._announced[0].channel = self._workers[0].channel
+            # The first worker keeps the channel: its header may be in use already.
+            self._workers.append(_Worker(self._channel, last=False))
         event.channel = self._begin().channel
 
     def _begin(self) -> _Worker:
@@ -138,6 +139,13 @@ class Untangler:
         return worker.channel
 
 
-def worker_name(channel: int) -> str | None:
-    """What a worker told apart here is called; None for other channels."""
-    return f"worker {(channel - FIRST) % MOST + 1}" if channel >= FIRST else None
+def worker_name(channel: int, channels: Container[int]) -> str | None:
+    """What a worker told apart here is called; None for other channels.
+
+    Args:
+        channel: the worker's.
+        channels: all there are.
+    """
+    if channel >= FIRST:
+        return f"worker {(channel - FIRST) % MOST + 1}"
+    return "worker 1" if FIRST + channel * MOST + 1 in channels else None

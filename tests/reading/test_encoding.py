@@ -37,6 +37,37 @@ def test_utf16_without_a_mark(tmp_path: Path, name: str) -> None:
     assert source.encoding == name
 
 
+SUMMARY = (
+    'Model: "sequential"\n'
+    "┏━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━┳━━━━━━━━━┓\n"
+    "┃\x1b[1m Layer (type)            \x1b[0m┃ Output Shape    ┃ Param # ┃\n"
+    "┡━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━╇━━━━━━━━━┩\n"
+    + "│ dense (Dense)           │ (None, 10)      │     110 │\n"
+    "├─────────────────────────┼─────────────────┼─────────┤\n" * 30
+)
+"""Boxes: ``─`` is U+2500, so NUL stands in both halves of a character."""
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("size", [250, 300, len(SUMMARY)])
+def test_utf16_without_a_mark_that_begins_with_a_boxed_summary(
+    tmp_path: Path, name: str, size: int
+) -> None:
+    data, source = read_one(put(tmp_path, SUMMARY[:size].encode(name)))
+    assert data.decode() == SUMMARY[:size]
+    assert source.encoding == name
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
+def test_damaged_utf16_without_a_mark(tmp_path: Path, name: str) -> None:
+    """A NUL character, a lone surrogate and a control character among a few thousand."""
+    text = TEXT[:300] + "\0" + TEXT[300:900] + "\x01" + TEXT[900:]
+    written = text.encode(name) + "\ud800".encode(name, "surrogatepass") + text.encode(name)
+    data, source = read_one(put(tmp_path, written))
+    assert data.decode() == text + "\ufffd" + text
+    assert source.encoding == name
+
+
 def test_transcoding_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BLOCK_BYTES", 7)
     assert read_one(put(tmp_path, ("\ufeff" + TEXT).encode("utf-16-le")))[0].decode() == TEXT
@@ -56,6 +87,11 @@ def test_other_bytes_pass_untouched(tmp_path: Path) -> None:
     events = struct.pack("<Q", 24) + b"\x01\x02\x03\x04" + bytes(24)
     for data in (
         LOG + b"\0" * 50 + LOG,
+        LOG.replace(b"\n", b"\n\0"),
+        b"A text that ends with a NUL.\n\0",
+        struct.pack("<500h", *range(500)),
+        struct.pack("<500h", *range(-250, 250)),
+        struct.pack("<500I", *range(500)),
         "é\n".encode("latin-1") * 9,
         events * 9,
         bytes(range(256)),
