@@ -94,14 +94,13 @@ class Splitter:
         return self._split(b"", last=True)
 
     def _split(self, block: bytes, *, last: bool) -> Stretches:
-        text = translate(self._carry + block if self._carry else block)
-        size = len(text)
-        padded = text + PAD
-        buffer = np.frombuffer(padded, np.uint8)
+        text = translate(b"".join((self._carry, block, PAD)))
+        size = len(text) - len(PAD)
+        buffer = np.frombuffer(text, np.uint8)
         starts, ends = self._edges(buffer[:size], tabs=b"\t" in text)
-        breaks = _breaks_after(text, buffer, starts, ends)
+        breaks = _breaks_after(text, buffer[:size], starts, ends)
         done = size
-        if not last and len(ends) and not self._complete(text, int(ends[-1])):
+        if not last and len(ends) and not self._complete(text, size, int(ends[-1])):
             done = int(starts[-1])
             starts, ends = starts[:-1], ends[:-1]
         # Line breaks before each stretch, and at last before ``done``.
@@ -110,8 +109,8 @@ class Splitter:
         gaps = done - int((ends - starts).sum())
         cut = bool(last and len(ends) and ends[-1] == size)
         self._line = int(passed[-1])
-        result = self._without_overlong(starts, ends, lines, padded, buffer, gaps, cut)
-        self._keep(text, done)
+        result = self._without_overlong(starts, ends, lines, text, buffer, gaps, cut)
+        self._keep(text, size, done)
         return result
 
     def _without_overlong(
@@ -119,7 +118,7 @@ class Splitter:
         starts: Ints,
         ends: Ints,
         lines: Ints,
-        padded: bytes,
+        text: bytes,
         buffer: NDArray[np.uint8],
         gaps: int,
         cut: bool,
@@ -142,22 +141,20 @@ class Splitter:
         if len(returns):
             after = buffer[ends[returns] + 1]
             ended[returns] = (after == 10) | (after == 11)
-        return Stretches(
-            padded, buffer, self._base, starts, ends, lines, ended, gaps, cut, overlong
-        )
+        return Stretches(text, buffer, self._base, starts, ends, lines, ended, gaps, cut, overlong)
 
     @staticmethod
-    def _complete(text: bytes, end: int) -> bool:
+    def _complete(text: bytes, size: int, end: int) -> bool:
         """Whether a stretch that ends there is over and what follows it is known."""
-        return end + 1 < len(text) or (end < len(text) and text[end] == 10)
+        return end + 1 < size or (end < size and text[end] == 10)
 
-    def _keep(self, text: bytes, done: int) -> None:
+    def _keep(self, text: bytes, size: int, done: int) -> None:
         """Carry on what is not done with; of a line beyond all measure only the tail."""
-        if len(text) - done > LINE_BYTES or (self._skipping is not None and done < len(text)):
+        if size - done > LINE_BYTES or (self._skipping is not None and done < size):
             if self._skipping is None:
                 self._skipping = self._base + done
-            done = max(done, len(text) - _SKIP_TAIL)
-        self._carry = text[done:]
+            done = max(done, size - _SKIP_TAIL)
+        self._carry = text[done:size]
         self._base += done
 
     def _edges(self, buffer: NDArray[np.uint8], *, tabs: bool) -> tuple[Ints, Ints]:
@@ -184,12 +181,14 @@ def _breaks_after(text: bytes, buffer: NDArray[np.uint8], starts: Ints, ends: In
     """[n + 1] line breaks in the gap before the first stretch and in the gap after each."""
     if not len(starts):
         return np.array([text.count(b"\n")])
-    stops = np.append(starts[1:], len(text))
+    stops = np.append(starts[1:], len(buffer))
     if (stops - ends).max() <= 2:
-        after = (buffer[ends] == 10).astype(np.int64)
-        after += (stops - ends == 2) & (buffer[ends + 1] == 10)
+        bytes_ = np.frombuffer(text, np.uint8)
+        after = (bytes_[ends] == 10).astype(np.int64)
+        wide = np.flatnonzero(stops - ends == 2)
+        after[wide] += bytes_[ends[wide] + 1] == 10
         # A stretch at the very end has no gap: what lies behind it is padding.
-        after[ends == stops] = 0
+        after[-1] *= int(ends[-1] < stops[-1])
     else:
         at = _places(text, buffer)
         after = np.searchsorted(at, stops) - np.searchsorted(at, ends)
@@ -199,7 +198,7 @@ def _breaks_after(text: bytes, buffer: NDArray[np.uint8], starts: Ints, ends: In
 def _places(text: bytes, buffer: NDArray[np.uint8]) -> Ints:
     """Where the line breaks are."""
     if text.count(b"\n") > len(text) // 1024:
-        return np.flatnonzero(buffer[: len(text)] == 10)
+        return np.flatnonzero(buffer == 10)
     # Few, as where Keras redraws its line: looking for each is quicker than at every byte.
     found = []
     at = text.find(b"\n")
