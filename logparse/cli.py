@@ -6,6 +6,7 @@ What a command needs is imported when it runs: ``logparse --help`` must be quick
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -280,6 +281,8 @@ def main() -> NoReturn:
     Raises:
         SystemExit: always, with the exit code.
     """
+    # One command lives shortly and makes few cycles: looking for them costs 4 % of its time.
+    gc.set_threshold(200_000, 50, 100)
     for stream in (sys.stdout, sys.stderr):
         # A path or a log may hold what the terminal cannot show; that must not end the report.
         if isinstance(stream, io.TextIOWrapper):
