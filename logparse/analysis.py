@@ -324,7 +324,7 @@ def _analyze(source: Source, options: Options, again: _Again, *, search: bool = 
     )
     tables, laws = pipeline.tables()
     again.laws = laws
-    again.numbers = {(run.channel, run.first_line): run.number for run in pipeline.runs.runs}
+    again.numbers = {run.first_byte: run.number for run in pipeline.runs.runs}
     tables["findings"] = _findings(tables, options)
     return Analysis(info, tables, again)
 
@@ -613,8 +613,8 @@ class _Again:
 
     def __init__(self, options: Options, spec: str | None, name: str) -> None:
         self.laws: dict[int, Law] = {}
-        self.numbers: dict[tuple[int, int], int] = {}
-        """Numbers of the runs, by channel and first line."""
+        self.numbers: dict[int, int] = {}
+        """Numbers of the runs, by where they begin."""
         self._options, self._spec, self._name = options, spec, name
         self._kept: list[Batch] | None = []
         self._rows = 0
@@ -632,7 +632,7 @@ class _Again:
         """One of the tables ``updates`` and ``batches``, in parts."""
         clocks: dict[int, int] = {}
         for batch in self._batches():
-            run = self.numbers[batch.run.channel, batch.run.first_line]
+            run = self.numbers[batch.run.first_byte]
             if name == "updates":
                 laws = clock.clock_laws(batch.epochs, clocks.get(run, _clock_laws(batch.run)))
                 clocks[run] = int(laws[-1])

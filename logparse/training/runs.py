@@ -35,6 +35,8 @@ class Run:
     of: int | None
     first_line: int
     last_line: int
+    first_byte: int
+    """Where it begins: what tells it from all other runs."""
     epochs: int = 0
     number_of_last: int = 0
     batch_size: int | None = None
@@ -76,6 +78,7 @@ class Message:
     kind: str
     line: int
     text: str
+    byte: int
     data: dict[str, object] = field(default_factory=dict)
 
 
@@ -157,8 +160,8 @@ class Runs:
         for _, channel in sorted(self._channels.items()):
             yield from channel.finish()
         # Runs of several workers are found in an order that depends on the blocks.
-        self.messages.sort(key=lambda message: message.line)
-        self.runs.sort(key=lambda run: (run.first_line, run.channel))
+        self.messages.sort(key=lambda message: message.byte)
+        self.runs.sort(key=lambda run: run.first_byte)
         for number, run in enumerate(self.runs, 1):
             run.number = number
 
@@ -267,7 +270,9 @@ class _Channel:
     def _say(self, event: Event, epoch: OpenEpoch | None) -> None:
         run = epoch.run if epoch else self.run
         number = epoch.number if epoch else None
-        self.runs.say(Message(run, number, event.kind, event.line, event.text, event.data))
+        self.runs.say(
+            Message(run, number, event.kind, event.line, event.text, event.byte, event.data)
+        )
 
     def _header(self, event: Event) -> None:
         """A header opens an epoch, unless it repeats that of an epoch still under way."""
@@ -291,7 +296,7 @@ class _Channel:
             number = label[0]
         self._close()
         if number is None or run is None:
-            run, number = self._new_run(event.line, label[1] or None), label[0]
+            run, number = self._new_run(event.line, event.byte, label[1] or None), label[0]
         self._open(run, number, event.line, label)
 
     def _continues(self, label: tuple[int, int]) -> int | None:
@@ -308,8 +313,8 @@ class _Channel:
         resumed = i == i0 > 1 and n > n0 and self.open is not None and self.open.finished
         return run.number_of_last + 1 if outer_loop or resumed else None
 
-    def _new_run(self, line: int, of: int | None) -> Run:
-        run = Run(0, self.number, of, line, line)
+    def _new_run(self, line: int, byte: int, of: int | None) -> Run:
+        run = Run(0, self.number, of, line, line, byte)
         run.batch_size = self.runs.batch_size
         run.train_on, self.train_on = self.train_on, None
         self.runs.runs.append(run)
@@ -355,7 +360,7 @@ class _Channel:
         elif bar.of == epoch.total:
             # The counter fell back without a header: a fit was interrupted and run again.
             self._close()
-            self._open(self._new_run(bar.line, None), 1, bar.line, None)
+            self._open(self._new_run(bar.line, bar.byte, None), 1, bar.line, None)
             self._take(bar, self.open)
         else:
             self._other(bar)
@@ -370,7 +375,7 @@ class _Channel:
         """A bar without a header: a one-epoch fit of TF 2.2 on or Keras 3, or evaluate()."""
         run, epoch = self.run, self.open
         if run is None:
-            self._open(self._new_run(bar.line, None), 1, bar.line, None)
+            self._open(self._new_run(bar.line, bar.byte, None), 1, bar.line, None)
         elif not run.headed and bar.of == run.total:
             number = run.number_of_last + 1
             self._close()
@@ -378,7 +383,7 @@ class _Channel:
         elif bar.validated and (epoch is None or epoch.finished):
             # evaluate() never shows val_ metrics: this is another fit.
             self._close()
-            self._open(self._new_run(bar.line, None), 1, bar.line, None)
+            self._open(self._new_run(bar.line, bar.byte, None), 1, bar.line, None)
         else:
             self._other(bar)
             return
@@ -406,7 +411,7 @@ class _Channel:
         kind = "evaluation" if shown else "other bar"
         text = " - ".join([f"{bar.steps}/{bar.of or 'Unknown'}", *shown])
         number = self.open.number if self.open else None
-        self.runs.say(Message(self.run, number, kind, bar.last_line, text))
+        self.runs.say(Message(self.run, number, kind, bar.last_line, text, bar.byte))
 
     def _batches(self) -> Iterator[Batch]:
         """The closed epochs, a batch for each run."""
