@@ -382,6 +382,8 @@ class _Pipeline:
         self.parts: dict[int, _RunParts] = {}
         """What is kept of each run, by identity: numbers come at the end."""
         self.rejects: list[Reject] = []
+        self.order: dict[str, int] = {}
+        """Metrics, numbered as the log shows them first."""
         self.not_kept: dict[str, int] = {}
         self.seen = False
 
@@ -404,6 +406,8 @@ class _Pipeline:
                 self.rejects.append(reject)
             else:
                 self.not_kept[reject.kind] = self.not_kept.get(reject.kind, 0) + 1
+        for name in chunk.updates.values:
+            self.order.setdefault(name, len(self.order))
         self.seen |= bool(len(chunk.updates)) or any(e.kind == "header" for e in chunk.events)
         for batch in self.runs.feed(chunk):
             self._batch(batch)
@@ -567,7 +571,9 @@ class _Pipeline:
             there = np.concatenate([mask for part in shown for mask in part] or [np.zeros(0, bool)])
             values = pl.Series(name, columns[name], dtype=pl.Float64).set(pl.Series(~there), None)
             table = table.with_columns(values)
-        return table
+        # In the order in which the log shows them first, however it came in blocks.
+        rank = np.array([self.order[name] for name in columns["metric"]], np.int64)
+        return table[np.lexsort((rank, columns["epoch"], columns["run"]))]
 
 
 def _printed(epochs: Epochs, summary: rebuild.Summary) -> tuple[Bools, Bools, Bools]:

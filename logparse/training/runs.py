@@ -403,9 +403,10 @@ class _Channel:
         rows = self.rows
         assert rows is not None
         at = bar.stop - 1
+        names = sorted(rows.values, key=lambda name: rows.order.get(name, len(rows.order)))
         shown = [
-            f"{name}: {float(values[at]):.4f}"
-            for name, values in rows.values.items()
+            f"{name}: {float(rows.values[name][at]):.4f}"
+            for name in names
             if rows.decimals[name][at]
         ]
         kind = "evaluation" if shown else "other bar"
