@@ -323,7 +323,7 @@ def _analyze(source: Source, options: Options, again: _Again, *, search: bool = 
         not_kept=pipeline.not_kept | pipeline.runs.dropped,
     )
     tables, laws = pipeline.tables()
-    again.laws = laws
+    again.laws, again.order = laws, pipeline.order
     again.numbers = {run.first_byte: run.number for run in pipeline.runs.runs}
     tables["findings"] = _findings(tables, options)
     return Analysis(info, tables, again)
@@ -406,7 +406,7 @@ class _Pipeline:
                 self.rejects.append(reject)
             else:
                 self.not_kept[reject.kind] = self.not_kept.get(reject.kind, 0) + 1
-        for name in chunk.updates.values:
+        for name in chunk.updates.order or chunk.updates.values:
             self.order.setdefault(name, len(self.order))
         self.seen |= bool(len(chunk.updates)) or any(e.kind == "header" for e in chunk.events)
         for batch in self.runs.feed(chunk):
@@ -621,6 +621,8 @@ class _Again:
         self.laws: dict[int, Law] = {}
         self.numbers: dict[int, int] = {}
         """Numbers of the runs, by where they begin."""
+        self.order: dict[str, int] = {}
+        """Metrics, numbered as the log shows them first."""
         self._options, self._spec, self._name = options, spec, name
         self._kept: list[Batch] | None = []
         self._rows = 0
@@ -645,8 +647,10 @@ class _Again:
                 yield frame("updates", _updates(batch, run, laws))
             else:
                 law = self.laws[run]
+                values = batch.epochs.values
+                names = sorted(values, key=lambda name: self.order[name])
                 found = rebuild.batches(
-                    batch.epochs,
+                    replace(batch.epochs, values={name: values[name] for name in names}),
                     law.inverse,
                     batch_size=law.batch_size,
                     last_size=law.last_size,
