@@ -568,8 +568,6 @@ def _batch(rows: Updates, epochs: list[OpenEpoch]) -> Batch:
 def _settle_form(run: Run, part: Updates, final: NDArray[np.bool_], sizes: Ints) -> None:
     """Give lines with a time left the form of their epoch's last line: alone they show none."""
     open_form = (part.form == Form.BAR) & ~part.last
-    if not open_form.any():
-        return
     epoch = np.repeat(np.arange(len(sizes)), sizes)
     own = np.full(len(sizes), -1)
     own[epoch[final]] = part.form[final]
@@ -577,6 +575,7 @@ def _settle_form(run: Run, part: Updates, final: NDArray[np.bool_], sizes: Ints)
     before = np.maximum.accumulate(np.where(own >= 0, np.arange(len(own)), -1))
     known = np.where(before >= 0, own[before], run.form or Form.BAR_STEP)
     part.form[open_form] = known[epoch[open_form]]
+    # Also where only last lines were shown: the next batch of epochs may need it.
     run.form = int(known[-1])
 
 
