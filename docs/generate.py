@@ -10,8 +10,9 @@ import textwrap
 from pathlib import Path
 
 import logparse
+from logparse.commands import commands
 from logparse.findings import registry
-from logparse.options import COMMANDS, EXIT_CODES, SUMMARY, Parser, command_parser, top_parser
+from logparse.options import EXIT_CODES, SUMMARY, Parser, command_parser, top_parser
 from logparse.reports.safe import markdown
 from logparse.reports.schema import SCHEMA_VERSION, result_schema
 from logparse.tables import TABLES, Column
@@ -43,14 +44,14 @@ TABLE_TEXTS = {
 
 def commands_page() -> str:
     """Every command with its arguments and options."""
-    text = f"# Commands\n\n{NOTE}{SUMMARY}\n\n{TABLE}{_options(top_parser())}\n"
+    text = f"# Commands\n\n{NOTE}{SUMMARY}\n\n{TABLE}{_options(top_parser(commands()))}\n"
     text += "| exit code | |\n| --- | --- |\n"
     text += "".join(f"| {code} | {meaning} |\n" for code, meaning in EXIT_CODES.items())
-    for name, command in COMMANDS.items():
+    for name, command in commands().items():
         text += f"\n## {name}\n\n{command.summary}\n\n    {command.example}\n\n{TABLE}"
         if command.arguments.metavar:
             text += f"| `{command.arguments.usage()}` | {markdown(command.arguments.help)} |\n"
-        text += _options(command_parser(name))
+        text += _options(command_parser(name, command))
     return text
 
 

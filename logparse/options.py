@@ -1,4 +1,4 @@
-"""The words after ``logparse`` in, the options and arguments of a command out, or its help."""
+"""The words after a command in, its options and arguments out, or its help."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Command(NamedTuple):
     add_options: Callable[[Parser], None] = lambda parser: None
 
 
-def parse(name: str, args: Sequence[str]) -> argparse.Namespace:
+def parse(name: str, command: Command, args: Sequence[str]) -> argparse.Namespace:
     """The options of a command and, as ``arguments``, what else is given.
 
     Options may stand before, between and after arguments; all that follows ``--`` is arguments.
@@ -117,7 +117,7 @@ def parse(name: str, args: Sequence[str]) -> argparse.Namespace:
             few arguments or too many.
         SystemExit: the help was asked for, and is printed.
     """
-    parser = command_parser(name)
+    parser = command_parser(name, command)
     end = args.index("--") if "--" in args else len(args)
     given, rest = parser.parse_known_args(args[:end])
     for word in rest:
@@ -125,7 +125,7 @@ def parse(name: str, args: Sequence[str]) -> argparse.Namespace:
             if meant := nearest(word.partition("=")[0], parser.known()):
                 raise UsageError(f"no option {word}; did you mean {meant}?")
             parser.error(f"no option {word}")
-    wanted = COMMANDS[name].arguments
+    wanted = command.arguments
     given.arguments = [*rest, *args[end + 1 :]]
     if len(given.arguments) < wanted.least:
         parser.error(f"{wanted.metavar.rstrip('.')} is missing")
@@ -134,9 +134,8 @@ def parse(name: str, args: Sequence[str]) -> argparse.Namespace:
     return given
 
 
-def command_parser(name: str) -> Parser:
+def command_parser(name: str, command: Command) -> Parser:
     """The parser of a command's options, with the command's help."""
-    command = COMMANDS[name]
     wanted = command.arguments
     parser = Parser(
         f"logparse {name}",
@@ -149,13 +148,15 @@ def command_parser(name: str) -> Parser:
     return parser
 
 
-def top_parser() -> Parser:
+def top_parser(commands: dict[str, Command]) -> Parser:
     """The parser of what stands before any command, with the help of logparse as a whole."""
     parser = Parser("logparse", "[OPTIONS] COMMAND ...", SUMMARY)
     parser.add_options(_top_options)
-    commands = {name: command.summary for name, command in COMMANDS.items()}
-    for title, rows in (("Commands", commands), ("Exit codes", EXIT_CODES)):
-        parser.add_argument_group(title, "\n".join(f"{key:<9}{row}" for key, row in rows.items()))
+    rows = {name: command.summary for name, command in commands.items()}
+    for title, entries in (("Commands", rows), ("Exit codes", EXIT_CODES)):
+        parser.add_argument_group(
+            title, "\n".join(f"{key:<9}{row}" for key, row in entries.items())
+        )
     return parser
 
 
@@ -171,135 +172,3 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     import difflib
 
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
-
-
-def _analyze(parser: Parser) -> None:
-    from logparse.reports.output import FORMATS
-
-    parser.option(
-        "--format",
-        choices=FORMATS,
-        metavar="|".join(FORMATS),
-        help="Form of the report; text, if the suffix of -o does not tell.",
-    )
-    parser.option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="Write to FILE, form by suffix; - is standard output; can be given again.",
-    )
-    parser.option(
-        "--full",
-        action="store_true",
-        help="Hide nothing in text; updates and batches, too, in JSON.",
-    )
-    _choice(parser, "--fail-on", FAIL_ON, "Exit with 1 on a finding this severe.")
-    parser.option("--exit-zero", action="store_true", help="Exit with 0 whatever the findings are.")
-    parser.option(
-        "--select",
-        metavar="CODES",
-        action="append",
-        help="Only these findings, like LP1,LP201; can be given again.",
-    )
-    parser.option(
-        "--ignore", metavar="CODES", action="append", help="Not these findings; can be given again."
-    )
-    _reading(parser)
-    _choice(parser, "--color", ("auto", "always", "never"), "Colours in text.")
-    _writing(parser)
-
-
-def _export(parser: Parser) -> None:
-    from logparse.reports.output import EXPORTS
-    from logparse.tables import TABLES
-
-    parser.option(
-        "--table", metavar="TABLE", required=True, help=f"One of {', '.join(TABLES)}. Required."
-    )
-    parser.option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        required=True,
-        help="File to write, form by suffix; - is standard output. Required.",
-    )
-    parser.option(
-        "--format",
-        choices=EXPORTS,
-        metavar="|".join(EXPORTS),
-        help="Form, if the suffix of -o does not tell.",
-    )
-    _reading(parser)
-    _writing(parser)
-
-
-def _explain(parser: Parser) -> None:
-    parser.option("--all", action="store_true", help="Every code there is.")
-
-
-def _reading(parser: Parser) -> None:
-    parser.option("--reader", metavar="NAME", help="Read as this; see formats.")
-    parser.option("--law", metavar="LAW", help="How Keras averaged, if you know better.")
-    parser.option("--keras", metavar="VERSION", help="Keras version that wrote the log.")
-    parser.option(
-        "--batch-size", metavar="N", type=_count, help="Samples in a batch, if you know it."
-    )
-
-
-def _writing(parser: Parser) -> None:
-    parser.option("--force", action="store_true", help="Replace files that exist.")
-    parser.option("-q", "--quiet", action="store_true", help="Only errors on the error stream.")
-
-
-def _choice(parser: Parser, name: str, choices: tuple[str, ...], text: str) -> None:
-    """An option whose first choice is the default."""
-    parser.option(
-        name,
-        choices=choices,
-        default=choices[0],
-        metavar="|".join(choices),
-        help=f"{text} Default: {choices[0]}.",
-    )
-
-
-def _count(text: str) -> int:
-    if len(text) > 9 or not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999999999")
-    return int(text)
-
-
-FAIL_ON = ("never", "info", "warning", "error")
-"""What ``--fail-on`` takes: never, or the severities of findings, the worst last."""
-
-COMMANDS = {
-    "analyze": Command(
-        "Report on one or more logs.",
-        "logparse train.log -o report.json -o -",
-        Arguments("PATH...", "Logs to read; - is standard input.", least=1),
-        _analyze,
-    ),
-    "export": Command(
-        "Write one table of a log to a file.",
-        "logparse export train.log --table batches -o batches.parquet",
-        Arguments("PATH", "Log to read; - is standard input.", least=1, most=1),
-        _export,
-    ),
-    "explain": Command(
-        "Say what a finding means, when it is wrong and what to do.",
-        "logparse explain LP101",
-        Arguments("CODE...", "Codes of findings, like LP201."),
-        _explain,
-    ),
-    "formats": Command(
-        "List the readers; with a log, how well each one fits it and why.",
-        "logparse formats train.log",
-        Arguments("PATH", "Log to score; - is standard input.", most=1),
-    ),
-    "schema": Command(
-        "Print the JSON Schema of the JSON report.",
-        "logparse schema > logparse.schema.json",
-    ),
-}
-"""What logparse can do, by name."""

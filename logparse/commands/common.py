@@ -1,0 +1,107 @@
+"""What several commands share: options of reading and writing, the codes that are asked for."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import Any
+
+from logparse.errors import LogparseError, UsageError
+from logparse.options import Parser, nearest
+
+FINE, FOUND, USAGE, NOTHING, SOME, INTERRUPTED, CLOSED = 0, 1, 2, 3, 4, 130, 141
+"""Exit codes; ``options.EXIT_CODES`` says what they mean."""
+
+FAIL_ON = ("never", "info", "warning", "error")
+"""What ``--fail-on`` takes: never, or the severities of findings, the worst last."""
+
+
+def reading_options(parser: Parser) -> None:
+    """Options on how to read a log."""
+    parser.option("--reader", metavar="NAME", help="Read as this; see formats.")
+    parser.option("--law", metavar="LAW", help="How Keras averaged, if you know better.")
+    parser.option("--keras", metavar="VERSION", help="Keras version that wrote the log.")
+    parser.option(
+        "--batch-size", metavar="N", type=count, help="Samples in a batch, if you know it."
+    )
+
+
+def writing_options(parser: Parser) -> None:
+    """Options on how to write."""
+    parser.option("--force", action="store_true", help="Replace files that exist.")
+    parser.option("-q", "--quiet", action="store_true", help="Only errors on the error stream.")
+
+
+def choice_option(parser: Parser, name: str, choices: tuple[str, ...], text: str) -> None:
+    """An option whose first choice is the default."""
+    parser.option(
+        name,
+        choices=choices,
+        default=choices[0],
+        metavar="|".join(choices),
+        help=f"{text} Default: {choices[0]}.",
+    )
+
+
+def count(text: str) -> int:
+    """A positive whole number, as the value of an option."""
+    if len(text) > 9 or not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999999999")
+    return int(text)
+
+
+def given_reading(given: Namespace) -> dict[str, Any]:
+    """Those options of ``reading_options`` that were given, as ``analyze`` takes them."""
+    options = {name: getattr(given, name) for name in ("reader", "law", "keras", "batch_size")}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def given_codes(given: list[str] | None) -> tuple[str, ...] | None:
+    """``--select LP1,LP201 --select LP3`` as codes; None where nothing was given.
+
+    Raises:
+        UsageError: no finding has such a code or beginning.
+    """
+    if not given:
+        return None
+    from logparse.findings import registry
+
+    codes = [code.strip().upper() for text in given for code in text.split(",") if code.strip()]
+    known = sorted(registry.load())
+    for code in codes:
+        if not any(one.startswith(code) for one in known):
+            raise UsageError(f"no finding has the code {code}{hint(code, known)}")
+    return tuple(codes)
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """What may follow "there is no such thing": the one that was meant, or all there are."""
+    known = list(known)
+    meant = nearest(word, known)
+    return f"; did you mean {meant}?" if meant else f"; there are {', '.join(known)}"
+
+
+def say(text: str) -> None:
+    """Write to the error stream."""
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def one_line(error: LogparseError, name: str = "") -> str:
+    """One line on what went wrong, one more where a command's name was mistyped."""
+    from logparse.commands import NAMES
+    from logparse.reports.safe import visible
+
+    message = str(error)
+    if name not in message:
+        message = f"{name}: {message}"
+    text = f"logparse: {visible(message)}\n"
+    command = nearest(name, NAMES)
+    if command and not os.path.lexists(name):
+        text += f"  Or did you mean the command: logparse {command}\n"
+    return text
