@@ -4,42 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
-import numpy as np
-
-from logparse.ahead import ahead
+from logparse.again import Again
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
-from logparse.limits import REJECTS_KEPT
-from logparse.reading.detect import HEAD_BYTES, SURE, Reader, guesses, not_a_log, reader_named
-from logparse.reading.keras_log import KerasLog
-from logparse.reading.records import Chunk, Floats, Ints, Reject
+from logparse.pipeline import Options, Pipeline
+from logparse.reading.detect import not_a_log, reader_named
 from logparse.reading.source import Source, open_sources
-from logparse.tables import TABLES, frame
-from logparse.training import clock, rebuild
-from logparse.training.clock_bounds import ANY_LAW, ClockLaw, Laws
-from logparse.training.epochs import Bools, Epochs, joined
-from logparse.training.laws import EVIDENCE_EPOCHS, Law, LawEvidence
-from logparse.training.runs import Batch, Run, Runs
-from logparse.training.untangle import worker_name
+from logparse.stream import choose, chunks_of, head_of
+from logparse.tables import TABLES, empty, frame
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-
-KEPT_ROWS = 250_000
-"""Updates kept in memory for the full tables; a longer log is read again when they are asked."""
-
-LOT_EPOCHS = 512
-"""Closed epochs that are summarised together: each lot has a fixed cost."""
-
-LOT_ROWS = 64
-"""Updates of an epoch that its summary looks at; the full tables take all."""
-
-Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +52,6 @@ class Failure:
     """A member of an archive that is no log, like a link: passed over on purpose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to read a log, where it should not be found out."""
-
-    reader: str | None = None
-    law: str | None = None
-    keras: str | None = None
-    batch_size: int | None = None
-    select: tuple[str, ...] | None = None
-    ignore: tuple[str, ...] = ()
-    sha256: bool = True
-
-
-@dataclass(slots=True)
-class _RunParts:
-    """What is kept of one run: small sums, and a row an epoch."""
-
-    run: Run
-    evidence: LawEvidence = field(default_factory=LawEvidence)
-    clock_laws: int = 0
-    """Laws of the clock that its epochs so far allow."""
-    summaries: list[rebuild.Summary] = field(default_factory=list)
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    printed: tuple[list[Bools], list[Bools], list[Bools]] = field(
-        default_factory=lambda: ([], [], [])
-    )
-    """Rows of ``summaries`` whose ``shown``, ``before`` and ``first`` were printed."""
-    times: list[dict[str, Floats]] = field(default_factory=list)
-    """Times of the epochs, lot by lot."""
-    waiting: list[Epochs] = field(default_factory=list)
-    """Closed epochs not summarised yet, thinned."""
-
-    def lot(self) -> int:
-        """Epochs to summarise next: few at first, since they settle which laws are possible."""
-        return LOT_EPOCHS if self.summaries else EVIDENCE_EPOCHS
-
-
 class Analysis:
     """Everything known about one log, as the tables of ``logparse.tables``.
 
@@ -117,7 +60,7 @@ class Analysis:
         runs, epochs, metrics, findings, messages, rejects, layers: polars frames.
     """
 
-    def __init__(self, source: SourceInfo, tables: dict[str, pl.DataFrame], again: _Again) -> None:
+    def __init__(self, source: SourceInfo, tables: dict[str, pl.DataFrame], again: Again) -> None:
         self.source = source
         self._tables = tables
         self._again = again
@@ -153,7 +96,7 @@ class Analysis:
 
             parts = list(self._again.frames(name))
             self._tables[name] = (
-                pl.concat(parts, how="diagonal") if parts else frame(name, _empty(name))
+                pl.concat(parts, how="diagonal") if parts else frame(name, empty(name))
             )
         return self._tables[name]
 
@@ -273,7 +216,7 @@ def _sources(
     sources = open_sources(spec, sha256=options.sha256)
     try:
         for source in sources:
-            again = _Again(options, spec if source.path else None, source.name)
+            again = Again(options, spec if source.path else None, source.name)
             try:
                 yield _analyze(source, options, again, search=not skip_foreign)
             except NotALogError as error:
@@ -288,18 +231,18 @@ def _sources(
 
 def _analyze_stream(stream: IO[bytes], options: Options) -> Analysis:
     source = next(open_sources("-", stdin=cast("BinaryIO", stream), sha256=options.sha256))
-    return _analyze(source, options, _Again(options, None, source.name))
+    return _analyze(source, options, Again(options, None, source.name))
 
 
-def _analyze(source: Source, options: Options, again: _Again, *, search: bool = True) -> Analysis:
+def _analyze(source: Source, options: Options, again: Again, *, search: bool = True) -> Analysis:
     """Read one source to its end; with ``search`` also one whose beginning tells nothing."""
     blocks = source.blocks()
-    head, rest = _head(blocks)
-    reader, reason = _choose(head, options, search=search)
+    head, rest = head_of(blocks)
+    reader, reason = choose(head, options.reader, search=search)
     if reader is None:
         raise not_a_log(source.name, head)
-    pipeline = _Pipeline(reader, options)
-    for chunk in _chunks(reader, chain([head], rest)):
+    pipeline = Pipeline(reader, options)
+    for chunk in chunks_of(reader, chain([head], rest)):
         for batch in pipeline.take(chunk):
             again.keep(batch)
     for batch in pipeline.finish():
@@ -329,398 +272,9 @@ def _analyze(source: Source, options: Options, again: _Again, *, search: bool = 
     return Analysis(info, tables, again)
 
 
-def _chunks(reader: Reader, blocks: Iterator[bytes]) -> Iterator[Chunk]:
-    """Chunks of a log; from the second block on, a thread reads while the last one is analysed."""
-
-    def read() -> Iterator[Chunk]:
-        for block in blocks:
-            yield reader.feed(block)
-        yield reader.finish()
-
-    chunks = read()
-    for _ in range(2):
-        first = next(chunks, None)
-        if first is None:
-            return
-        yield first
-    rest = ahead(chunks)
-    for chunk in rest:
-        # The tables will need it; here the import passes while the thread reads.
-        import polars  # noqa: F401
-
-        yield chunk
-
-
-def _head(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Enough of the log to tell what it is, and the rest."""
-    head = b""
-    for block in blocks:
-        head += block
-        if len(head) >= HEAD_BYTES:
-            break
-    return head, blocks
-
-
-def _choose(head: bytes, options: Options, *, search: bool) -> tuple[Reader | None, str]:
-    if options.reader:
-        return reader_named(options.reader), "asked for"
-    best = guesses(head[:HEAD_BYTES])[0]
-    if best.score >= SURE:
-        return reader_named(best.reader), best.reason
-    if not search:
-        return None, best.reason
-    # A log may begin with pages of other output: the Keras reader passes over them.
-    return KerasLog(), "nothing in its beginning tells, so it was searched to its end"
-
-
-class _Pipeline:
-    """Blocks of one log -> batches of closed epochs, and what is kept of each."""
-
-    def __init__(self, reader: Reader, options: Options) -> None:
-        self.reader, self.options = reader, options
-        self.runs = Runs(options.batch_size)
-        self.parts: dict[int, _RunParts] = {}
-        """What is kept of each run, by identity: numbers come at the end."""
-        self.rejects: list[Reject] = []
-        self.order: dict[str, int] = {}
-        """Metrics, numbered as the log shows them first."""
-        self.not_kept: dict[str, int] = {}
-        self.seen = False
-
-    @property
-    def lines(self) -> int:
-        return int(getattr(self.reader, "lines", 0))
-
-    def finish(self) -> Iterator[Batch]:
-        for batch in self.runs.finish():
-            self._batch(batch)
-            yield batch
-        for parts in self.parts.values():
-            if parts.waiting:
-                self._summarise(parts, joined(parts.waiting))
-
-    def take(self, chunk: Chunk) -> Iterator[Batch]:
-        """Epochs that a chunk closes, counted in."""
-        for reject in chunk.rejects:
-            if len(self.rejects) < REJECTS_KEPT:
-                self.rejects.append(reject)
-            else:
-                self.not_kept[reject.kind] = self.not_kept.get(reject.kind, 0) + 1
-        for name in chunk.updates.order or chunk.updates.values:
-            self.order.setdefault(name, len(self.order))
-        self.seen |= bool(len(chunk.updates)) or any(e.kind == "header" for e in chunk.events)
-        for batch in self.runs.feed(chunk):
-            self._batch(batch)
-            yield batch
-
-    def _batch(self, batch: Batch) -> None:
-        """Look at closed epochs; of their rows a few are kept until there are enough epochs.
-
-        Where one lot ends depends on the epochs only, not on how the log came in blocks.
-        """
-        run, epochs = batch.run, batch.epochs
-        parts = self.parts.get(id(run))
-        if parts is None:
-            parts = _RunParts(run, clock_laws=_clock_laws(run))
-            self.parts[id(run)] = parts
-        parts.evidence.counts_samples |= run.counts == "samples"
-        parts.evidence.add(epochs)
-        for label in batch.labels:
-            if label:
-                parts.evidence.note(f"Epoch {label}")
-        parts.epochs.append(
-            {
-                "epoch": epochs.epoch,
-                "label": batch.labels,
-                "steps": epochs.step[epochs.starts[1:] - 1],
-                "of": _null_zero(epochs.of),
-                "updates": np.diff(epochs.starts),
-                "complete": epochs.complete,
-                "first_line": batch.first_line,
-                "last_line": batch.last_line,
-            }
-        )
-        parts.waiting.append(epochs.thinned(LOT_ROWS))
-        while sum(map(len, parts.waiting)) >= (lot := parts.lot()):
-            whole = joined(parts.waiting)
-            self._summarise(parts, whole.part(0, lot))
-            rest = whole.part(lot, len(whole))
-            parts.waiting = [rest] if len(rest) else []
-
-    def _summarise(self, parts: _RunParts, epochs: Epochs) -> None:
-        """Keep the summary of a lot of epochs; their rows go."""
-        laws = clock.clock_laws(epochs, parts.clock_laws)
-        parts.clock_laws = int(laws[-1])
-        possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
-        summary = rebuild.summarise(epochs, possible)
-        parts.evidence.weigh(summary.loglik)
-        parts.summaries.append(summary)
-        for masks, mask in zip(parts.printed, _printed(epochs, summary), strict=True):
-            masks.append(mask)
-        parts.times.append(clock.summarise(epochs, laws))
-
-    def tables(self) -> tuple[dict[str, pl.DataFrame], dict[int, Law]]:
-        """The small tables but ``findings``, and the law of each run."""
-        messages = self.runs.messages
-        for parts in self.parts.values():
-            if parts.run.train_on:
-                parts.evidence.note(parts.run.train_on.text)
-        for message in messages:
-            if id(message.run) in self.parts:
-                self.parts[id(message.run)].evidence.note(message.text)
-        laws = {parts.run.number: self._law(parts) for parts in self._in_order()}
-        summary = getattr(self.reader, "summary", None)
-        layers = summary.layers if summary else _empty("layers")
-        tables = {
-            "runs": frame("runs", self._runs(laws)),
-            "epochs": self._epochs(),
-            "metrics": self._metrics(laws),
-            "messages": frame(
-                "messages",
-                {key: [getattr(m, key) for m in messages] for key in _empty("messages")}
-                | {"run": [m.run.number if m.run else None for m in messages]},
-            ),
-            "rejects": frame(
-                "rejects",
-                {key: [getattr(r, key) for r in self.rejects] for key in _empty("rejects")},
-            ),
-            "layers": frame("layers", layers),
-        }
-        return tables, laws
-
-    def _in_order(self) -> list[_RunParts]:
-        return sorted(self.parts.values(), key=lambda parts: parts.run.number)
-
-    def _law(self, parts: _RunParts) -> Law:
-        found = parts.evidence.decide()
-        if not self.options.law:
-            return found
-        asked = f"Keras {self.options.keras}" if self.options.keras else "this law"
-        return replace(
-            found,
-            name=self.options.law,
-            reason=f"{asked} was asked for",
-            runner_up=None,
-            readings=(self.options.law,),
-        )
-
-    def _runs(self, laws: dict[int, Law]) -> Columns:
-        columns = _empty("runs")
-        names = getattr(getattr(self.reader, "channels", None), "names", [None])
-        channels = {run.channel for run in self.runs.runs}
-        for run in self.runs.runs:
-            law = laws.get(run.number) or Law(None, "no update is shown", readings=())
-            row = {
-                "run": run.number,
-                "reader": self.reader.name,
-                "keras": law.keras,
-                "law": law.name,
-                "law_reason": law.reason,
-                "channel": worker_name(run.channel, channels) or names[run.channel],
-                "epochs": run.epochs,
-                "of": run.of,
-                "steps_per_epoch": run.steps_per_epoch,
-                "batch_size": run.batch_size or law.batch_size,
-                "samples": run.samples,
-                "first_line": run.first_line,
-                "last_line": run.last_line,
-                "started": run.started,
-            }
-            for key, value in row.items():
-                columns[key].append(value)
-        return columns
-
-    def _epochs(self) -> pl.DataFrame:
-        parts: list[dict[str, Any]] = []
-        for run in self._in_order():
-            columns = _joined(run.epochs[0], run.epochs)
-            columns |= {name: np.concatenate([t[name] for t in run.times]) for name in run.times[0]}
-            parts.append({"run": np.full(len(columns["epoch"]), run.run.number)} | columns)
-        empty = self.runs.empty
-        if empty:
-            unknown = np.full(len(empty), np.nan)
-            known: dict[str, Any] = {
-                "run": np.array([epoch.run.number for epoch in empty]),
-                "epoch": np.array([epoch.number for epoch in empty]),
-                "label": [epoch.label for epoch in empty],
-                "steps": np.zeros(len(empty), np.int64),
-                "updates": np.zeros(len(empty), np.int64),
-                "complete": np.zeros(len(empty), np.bool_),
-                "first_line": [epoch.line for epoch in empty],
-                "last_line": [epoch.last_line for epoch in empty],
-            }
-            parts.append({c.name: known.get(c.name, unknown) for c in TABLES["epochs"]})
-        table = frame("epochs", _joined(_names("epochs"), parts))
-        return table.sort("run", "epoch", maintain_order=True) if empty else table
-
-    def _metrics(self, laws: dict[int, Law]) -> pl.DataFrame:
-        import polars as pl
-
-        parts = []
-        for run in self._in_order():
-            number = run.run.number
-            found = rebuild.metric_columns(run.summaries, laws[number].readings)
-            parts.append({"run": np.full(len(found["metric"]), number)} | found)
-        columns = _joined(_names("metrics"), parts)
-        table = frame("metrics", columns)
-        # A printed nan or inf stays; what was not printed is null.
-        printed = [run.printed for run in self._in_order()]
-        for name, shown in zip(
-            ("shown", "before", "first"), zip(*printed, strict=True), strict=False
-        ):
-            there = np.concatenate([mask for part in shown for mask in part] or [np.zeros(0, bool)])
-            values = pl.Series(name, columns[name], dtype=pl.Float64).set(pl.Series(~there), None)
-            table = table.with_columns(values)
-        # In the order in which the log shows them first, however it came in blocks.
-        rank = np.array([self.order[name] for name in columns["metric"]], np.int64)
-        return table[np.lexsort((rank, columns["epoch"], columns["run"]))]
-
-
-def _printed(epochs: Epochs, summary: rebuild.Summary) -> tuple[Bools, Bools, Bools]:
-    """For the rows of a summary: whether ``shown``, ``before`` and ``first`` were printed."""
-    place = np.searchsorted(epochs.epoch, summary.epoch)
-    begin, end = epochs.starts[:-1][place], epochs.starts[1:][place]
-    inner = end - epochs.complete[place]
-    shown, before, first = np.zeros((3, len(place)), np.bool_)
-    names = np.array(summary.metric, dtype=object)
-    for name, decimals in epochs.decimals.items():
-        here = np.flatnonzero(names == name)
-        so_far = np.concatenate([[0], np.cumsum(decimals != 0)])
-        shown[here] = epochs.complete[place[here]] & (decimals[end[here] - 1] != 0)
-        first[here] = so_far[inner[here]] > so_far[begin[here]]
-        before[here] = first[here]
-    return shown, before, first
-
-
-def _clock_laws(run: Run) -> int:
-    """Laws of the clock that are possible before any update is seen."""
-    told = run.train_on.data if run.train_on else {}
-    return int(ClockLaw.BEGIN if told.get("samples") else ANY_LAW)
-
-
-def _names(table: str) -> list[str]:
-    return [column.name for column in TABLES[table]]
-
-
-def _joined(names: Iterable[str], parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Columns, part after part: arrays where all parts are arrays, else lists."""
-    columns: dict[str, Any] = {}
-    for column in names:
-        values = [part[column] for part in parts]
-        if values and all(isinstance(value, np.ndarray) for value in values):
-            columns[column] = np.concatenate(values)
-        else:
-            columns[column] = [item for value in values for item in value]
-    return columns
-
-
-class _Again:
-    """The closed epochs of a log, kept or read again, for the tables that are made on demand."""
-
-    def __init__(self, options: Options, spec: str | None, name: str) -> None:
-        self.laws: dict[int, Law] = {}
-        self.numbers: dict[int, int] = {}
-        """Numbers of the runs, by where they begin."""
-        self.order: dict[str, int] = {}
-        """Metrics, numbered as the log shows them first."""
-        self._options, self._spec, self._name = options, spec, name
-        self._kept: list[Batch] | None = []
-        self._rows = 0
-
-    def keep(self, batch: Batch) -> None:
-        """Keep a batch while the log is short, or cannot be read again."""
-        if self._kept is None:
-            return
-        self._rows += len(batch.line)
-        self._kept.append(batch)
-        if self._rows > KEPT_ROWS and self._spec is not None:
-            self._kept = None
-
-    def frames(self, name: str) -> Iterator[pl.DataFrame]:
-        """One of the tables ``updates`` and ``batches``, in parts."""
-        clocks: dict[int, int] = {}
-        for batch in self._batches():
-            run = self.numbers[batch.run.first_byte]
-            if name == "updates":
-                laws = clock.clock_laws(batch.epochs, clocks.get(run, _clock_laws(batch.run)))
-                clocks[run] = int(laws[-1])
-                yield frame("updates", _updates(batch, run, laws))
-            else:
-                law = self.laws[run]
-                values = batch.epochs.values
-                names = sorted(values, key=lambda name: self.order[name])
-                found = rebuild.batches(
-                    replace(batch.epochs, values={name: values[name] for name in names}),
-                    law.inverse,
-                    batch_size=law.batch_size,
-                    last_size=law.last_size,
-                    late_end=law.late_end,
-                )
-                yield frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
-
-    def _batches(self) -> Iterator[Batch]:
-        if self._kept is not None:
-            yield from self._kept
-            return
-        assert self._spec is not None
-        for source in open_sources(self._spec):
-            if source.name != self._name:
-                continue
-            blocks = source.blocks()
-            head, rest = _head(blocks)
-            reader, _ = _choose(head, self._options, search=True)
-            assert reader is not None
-            runs = Runs(self._options.batch_size)
-            for chunk in _chunks(reader, chain([head], rest)):
-                yield from runs.feed(chunk)
-            yield from runs.finish()
-
-
-def _updates(batch: Batch, run: int, laws: Laws) -> dict[str, Any]:
-    import polars as pl
-
-    epochs = batch.epochs
-    sizes = np.diff(epochs.starts)
-    times = clock.elapsed(epochs, laws)
-    counts = batch.run.counts == "samples"
-    columns: dict[str, Any] = {
-        "run": np.full(len(batch.line), run),
-        "epoch": np.repeat(epochs.epoch, sizes),
-        "step": epochs.step,
-        "of": _null_zero(np.repeat(epochs.of, sizes)),
-        "samples": epochs.seen if counts else [None] * len(batch.line),
-        "final": epochs.final,
-        "elapsed": times.elapsed,
-        "elapsed_low": times.low,
-        "elapsed_high": times.high,
-        "line": batch.line,
-        "byte": batch.byte,
-    }
-    for name, values in epochs.values.items():
-        # A printed nan stays nan; a metric that is not on the line is null.
-        absent = pl.Series(epochs.decimals[name] == 0)
-        columns[_column(name)] = pl.Series(values).set(absent, None)
-    return columns
-
-
-def _column(metric: str) -> str:
-    """Name of a metric's column in ``updates``: its own, unless a fixed column has it."""
-    fixed = {column.name for column in TABLES["updates"]}
-    return f"metric {metric}" if metric in fixed else metric
-
-
 def _findings(tables: dict[str, pl.DataFrame], options: Options) -> pl.DataFrame:
     from logparse.findings.registry import Tables, find
 
     small = Tables(**{name: tables[name] for name in Tables.__dataclass_fields__})
     found = find(small, select=options.select, ignore=options.ignore)
-    return frame("findings", {key: [getattr(f, key) for f in found] for key in _empty("findings")})
-
-
-def _empty(name: str) -> Columns:
-    return {column.name: [] for column in TABLES[name]}
-
-
-def _null_zero(values: Ints) -> Floats:
-    """Counts with nan, which tables hold as null, for 0."""
-    return np.where(values == 0, np.nan, values)
+    return frame("findings", {key: [getattr(f, key) for f in found] for key in empty("findings")})

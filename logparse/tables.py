@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+Columns = dict[str, list[Any]]
+
+
 class Column(NamedTuple):
     """One column: its name, kind, meaning and, if it can be null, when.
 
@@ -198,6 +201,11 @@ def schema(name: str) -> dict[str, Any]:
 
     types = {"int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean, "str": pl.String}
     return {column.name: types[column.kind] for column in TABLES[name]}
+
+
+def empty(name: str) -> Columns:
+    """Lists without a row for the fixed columns of a table."""
+    return {column.name: [] for column in TABLES[name]}
 
 
 def frame(name: str, columns: dict[str, Any]) -> pl.DataFrame:

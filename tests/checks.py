@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from logparse import analysis
-from logparse.analysis import Options, _Again
+from logparse import analysis, stream
+from logparse.again import Again
 from logparse.errors import NotALogError
+from logparse.pipeline import Options
 from logparse.reading import keras_log
 from logparse.reading.detect import reader_named
 from logparse.reading.records import TIMES, Account, Chunk, Event, Reject
@@ -150,14 +151,14 @@ def tables(
 ) -> dict[str, pl.DataFrame]:
     """Every table of an analysis of ``data`` fed in pieces; none if there is nothing in it."""
     options = Options(reader=reader)
-    head, analysis.HEAD_BYTES = analysis.HEAD_BYTES, 0
+    head, stream.HEAD_BYTES = stream.HEAD_BYTES, 0
     try:
         source: Any = _InPieces(data, cuts)
-        found = analysis._analyze(source, options, _Again(options, None, "log"))
+        found = analysis._analyze(source, options, Again(options, None, "log"))
     except NotALogError:
         return {}
     finally:
-        analysis.HEAD_BYTES = head
+        stream.HEAD_BYTES = head
     names = [name for name in TABLES if full or name not in ("updates", "batches")]
     return {name: found.table(name) for name in names}
 

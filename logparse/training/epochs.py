@@ -130,3 +130,8 @@ def joined(parts: list[Epochs]) -> Epochs:
         values=values,
         decimals=decimals,
     )
+
+
+def null_zero(values: Ints) -> Floats:
+    """Counts with nan, which tables hold as null, for 0."""
+    return np.where(values == 0, np.nan, values)

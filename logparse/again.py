@@ -1,0 +1,121 @@
+"""The closed epochs of a log, kept or read again -> its tables ``updates`` and ``batches``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logparse.pipeline import Options, first_clock_laws
+from logparse.reading.source import open_sources
+from logparse.stream import choose, chunks_of, head_of
+from logparse.tables import TABLES, frame
+from logparse.training import clock, rebuild
+from logparse.training.clock_bounds import Laws
+from logparse.training.epochs import null_zero
+from logparse.training.laws import Law
+from logparse.training.runs import Batch, Runs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEPT_ROWS = 250_000
+"""Updates kept in memory for the full tables; a longer log is read again when they are asked."""
+
+
+class Again:
+    """What makes the large tables of one log when they are asked for."""
+
+    def __init__(self, options: Options, spec: str | None, name: str) -> None:
+        self.laws: dict[int, Law] = {}
+        self.numbers: dict[int, int] = {}
+        """Numbers of the runs, by where they begin."""
+        self.order: dict[str, int] = {}
+        """Metrics, numbered as the log shows them first."""
+        self._options, self._spec, self._name = options, spec, name
+        self._kept: list[Batch] | None = []
+        self._rows = 0
+
+    def keep(self, batch: Batch) -> None:
+        """Keep a batch while the log is short, or cannot be read again."""
+        if self._kept is None:
+            return
+        self._rows += len(batch.line)
+        self._kept.append(batch)
+        if self._rows > KEPT_ROWS and self._spec is not None:
+            self._kept = None
+
+    def frames(self, name: str) -> Iterator[pl.DataFrame]:
+        """One of the tables ``updates`` and ``batches``, in parts."""
+        clocks: dict[int, int] = {}
+        for batch in self._batches():
+            run = self.numbers[batch.run.first_byte]
+            if name == "updates":
+                laws = clock.clock_laws(batch.epochs, clocks.get(run, first_clock_laws(batch.run)))
+                clocks[run] = int(laws[-1])
+                yield frame("updates", _updates(batch, run, laws))
+            else:
+                law = self.laws[run]
+                values = batch.epochs.values
+                names = sorted(values, key=lambda name: self.order[name])
+                found = rebuild.batches(
+                    replace(batch.epochs, values={name: values[name] for name in names}),
+                    law.inverse,
+                    batch_size=law.batch_size,
+                    last_size=law.last_size,
+                    late_end=law.late_end,
+                )
+                yield frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
+
+    def _batches(self) -> Iterator[Batch]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        assert self._spec is not None
+        for source in open_sources(self._spec):
+            if source.name != self._name:
+                continue
+            blocks = source.blocks()
+            head, rest = head_of(blocks)
+            reader, _ = choose(head, self._options.reader, search=True)
+            assert reader is not None
+            runs = Runs(self._options.batch_size)
+            for chunk in chunks_of(reader, chain([head], rest)):
+                yield from runs.feed(chunk)
+            yield from runs.finish()
+
+
+def _updates(batch: Batch, run: int, laws: Laws) -> dict[str, Any]:
+    import polars as pl
+
+    epochs = batch.epochs
+    sizes = np.diff(epochs.starts)
+    times = clock.elapsed(epochs, laws)
+    counts = batch.run.counts == "samples"
+    columns: dict[str, Any] = {
+        "run": np.full(len(batch.line), run),
+        "epoch": np.repeat(epochs.epoch, sizes),
+        "step": epochs.step,
+        "of": null_zero(np.repeat(epochs.of, sizes)),
+        "samples": epochs.seen if counts else [None] * len(batch.line),
+        "final": epochs.final,
+        "elapsed": times.elapsed,
+        "elapsed_low": times.low,
+        "elapsed_high": times.high,
+        "line": batch.line,
+        "byte": batch.byte,
+    }
+    for name, values in epochs.values.items():
+        # A printed nan stays nan; a metric that is not on the line is null.
+        absent = pl.Series(epochs.decimals[name] == 0)
+        columns[_column(name)] = pl.Series(values).set(absent, None)
+    return columns
+
+
+def _column(metric: str) -> str:
+    """Name of a metric's column in ``updates``: its own, unless a fixed column has it."""
+    fixed = {column.name for column in TABLES["updates"]}
+    return f"metric {metric}" if metric in fixed else metric
