@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logparse.pipeline import Options, first_clock_laws
-from logparse.reading.source import open_sources
+from logparse.reading.source import Upload, open_sources
 from logparse.stream import choose, chunks_of, head_of
 from logparse.tables import TABLES, frame
 from logparse.training import clock, rebuild
@@ -29,7 +29,7 @@ KEPT_ROWS = 250_000
 class Again:
     """What makes the large tables of one log when they are asked for."""
 
-    def __init__(self, options: Options, spec: str | None, name: str) -> None:
+    def __init__(self, options: Options, spec: str | Upload | None, name: str) -> None:
         self.laws: dict[int, Law] = {}
         self.numbers: dict[int, int] = {}
         """Numbers of the runs, by where they begin."""

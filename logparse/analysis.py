@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
@@ -12,8 +12,8 @@ from logparse.again import Again
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
 from logparse.pipeline import Options, Pipeline
 from logparse.reading.detect import not_a_log, reader_named
-from logparse.reading.source import Source, open_sources
-from logparse.stream import choose, chunks_of, head_of
+from logparse.reading.source import Source, Upload, open_sources
+from logparse.stream import choose, chunks_of, head_of, watched
 from logparse.tables import TABLES, empty, frame
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
@@ -166,18 +166,22 @@ def analyze(
 
 
 def analyze_many(
-    paths: Iterable[str | os.PathLike[str]], **options: Any
+    paths: Iterable[str | os.PathLike[str] | Upload], **options: Any
 ) -> Iterator[Analysis | Failure]:
     """Analyse many logs one after the other; one that fails does not stop the rest.
 
     Args:
-        paths: files, folders, globs, archives or ``-``.
-        options: as in ``analyze``.
+        paths: files, folders, globs, archives, ``-``, or files held in memory.
+        options: as in ``analyze``; and ``progress``, which is called with the name of a log, the
+            bytes read so far and its size, if known. What it raises ends the work.
     """
     from logparse.reading.source import expand
 
     given = _options(**options)
     for path in paths:
+        if isinstance(path, Upload):
+            yield from _sources(path, given)
+            continue
         try:
             specs = expand([os.fspath(path)])
         except LogparseError as error:
@@ -196,6 +200,7 @@ def _options(
     select: Iterable[str] | None = None,
     ignore: Iterable[str] = (),
     sha256: bool = True,
+    progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Options:
     if reader is not None:
         reader_named(reader)
@@ -206,17 +211,18 @@ def _options(
     if batch_size is not None and batch_size < 1:
         raise UsageError("a batch holds at least one sample")
     chosen = tuple(select) if select is not None else None
-    return Options(reader, law, keras, batch_size, chosen, tuple(ignore), sha256)
+    return Options(reader, law, keras, batch_size, chosen, tuple(ignore), sha256, progress)
 
 
 def _sources(
-    spec: str, options: Options, *, skip_foreign: bool = False
+    spec: str | Upload, options: Options, *, skip_foreign: bool = False
 ) -> Iterator[Analysis | Failure]:
     """Every log in one file or archive, analysed; in a folder, what is no log is skipped."""
     sources = open_sources(spec, sha256=options.sha256)
     try:
         for source in sources:
-            again = Again(options, spec if source.path else None, source.name)
+            in_memory = isinstance(spec, Upload)
+            again = Again(options, spec if source.path or in_memory else None, source.name)
             try:
                 yield _analyze(source, options, again, search=not skip_foreign)
             except NotALogError as error:
@@ -224,7 +230,7 @@ def _sources(
             except LogparseError as error:
                 yield Failure(source.name, error)
     except LogparseError as error:
-        yield Failure(spec, error)
+        yield Failure(spec.name if isinstance(spec, Upload) else spec, error)
     for member in sources.skipped:
         yield Failure(member.name, SourceError(f"{member.name}: {member.reason}"), skipped=True)
 
@@ -236,7 +242,7 @@ def _analyze_stream(stream: IO[bytes], options: Options) -> Analysis:
 
 def _analyze(source: Source, options: Options, again: Again, *, search: bool = True) -> Analysis:
     """Read one source to its end; with ``search`` also one whose beginning tells nothing."""
-    blocks = source.blocks()
+    blocks = watched(source, options.progress)
     head, rest = head_of(blocks)
     reader, reason = choose(head, options.reader, search=search)
     if reader is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class Options:
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
     sha256: bool = True
+    progress: Callable[[str, int, int | None], None] | None = None
+    """Called with a log's name, the bytes read and its size, if known; may raise to stop."""
 
 
 @dataclass(slots=True)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from logparse.ahead import ahead
 from logparse.reading.detect import HEAD_BYTES, SURE, Reader, guesses, reader_named
 from logparse.reading.keras_log import KerasLog
 from logparse.reading.records import Chunk
+from logparse.reading.source import Source
+
+
+def watched(
+    source: Source, progress: Callable[[str, int, int | None], None] | None
+) -> Iterator[bytes]:
+    """The blocks of a source; ``progress`` is told of each one, and may raise to stop."""
+    read = 0
+    for block in source.blocks():
+        yield block
+        read += len(block)
+        if progress:
+            progress(source.name, read, source.size)
 
 
 def head_of(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 import json
@@ -16,6 +17,8 @@ from polars.testing import assert_frame_equal
 import logparse
 from logparse import limits
 from logparse.errors import LogparseError, NotALogError
+from logparse.reading.source import Upload
+from logparse.tables import TABLES
 from tests import fuzz
 from tests.checks import read
 
@@ -287,3 +290,40 @@ def test_many_runs_stay_apart(sample_logs: Path) -> None:
     logs = [path.read_bytes() for path in paths]
     values = [row for log in logs for row in values_of(log)]
     assert values_of(b"\n".join(logs)) == values
+
+
+def test_uploads_are_analysed_as_files_are(
+    sample_logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logparse.again.KEPT_ROWS", 10)  # so the large tables read it again
+    path = sample_logs / "keras-3.12.0" / "multi.log"
+    (found,) = logparse.analyze_many([Upload("multi.log", path.read_bytes())])
+    assert isinstance(found, logparse.Analysis)
+    expected = logparse.analyze(path)
+    for name in TABLES:
+        assert_frame_equal(found.table(name), expected.table(name))
+    assert found.source == dataclasses.replace(expected.source, name="multi.log")
+
+
+def test_what_is_no_log_fails_under_its_name() -> None:
+    (found,) = logparse.analyze_many([Upload("notes.txt", b"milk, eggs")])
+    assert isinstance(found, logparse.Failure)
+    assert (found.name, str(found.error)[:10]) == ("notes.txt", "notes.txt:")
+
+
+def test_progress_is_told_and_can_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    class StopError(Exception):
+        pass
+
+    monkeypatch.setattr(limits, "BLOCK_BYTES", 70_000)
+    data = b"Epoch 1/1\n" + BAR * 10_000
+    told: list[tuple[str, int, int | None]] = []
+
+    def progress(name: str, read: int, size: int | None) -> None:
+        told.append((name, read, size))
+        if read > 210_000:
+            raise StopError
+
+    with pytest.raises(StopError):
+        list(logparse.analyze_many([Upload("a.log", data)], progress=progress))
+    assert told == [("a.log", read, len(data)) for read in range(70_000, 280_001, 70_000)]

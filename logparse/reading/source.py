@@ -1,4 +1,4 @@
-"""A path, stdin, a packed file or an archive member -> blocks of bytes.
+"""A path, stdin, an upload, a packed file or an archive member -> blocks of bytes.
 
 ``open_sources`` gives one ``Source`` for a file or stdin and one a member for an archive.
 Compression and archives are told by their first bytes, not by name.
@@ -6,6 +6,7 @@ Compression and archives are told by their first bytes, not by name.
 
 from __future__ import annotations
 
+import io
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -28,7 +29,14 @@ from logparse.reading.paths import (
 from logparse.reading.sha256 import Sha256
 from logparse.reading.unpack import Meter, Readable, Total, Unpacked, compression
 
-__all__ = ["Skipped", "Source", "Sources", "expand", "open_sources"]
+__all__ = ["Skipped", "Source", "Sources", "Upload", "expand", "open_sources"]
+
+
+class Upload(NamedTuple):
+    """A file held in memory: its name, only ever shown, and its bytes. It may be packed."""
+
+    name: str
+    data: bytes
 
 
 class Skipped(NamedTuple):
@@ -46,7 +54,7 @@ class Source:
 
     Attributes:
         name: for people, with odd characters escaped: ``logs.zip::run1/train.log``.
-        path: the file on disk, None for stdin.
+        path: the file on disk, None for stdin and uploads.
         size: bytes; before all is read what the file system or the archive says, or None.
         encoding: what the text is written in; anything but ``utf-8`` is transcoded. Known once
             reading began.
@@ -142,8 +150,10 @@ class Sources(Iterator[Source]):
         return source
 
 
-def open_sources(spec: str, *, stdin: BinaryIO | None = None, sha256: bool = False) -> Sources:
-    """Opens a file, ``-`` (stdin), an archive, or ``ARCHIVE::MEMBER``.
+def open_sources(
+    spec: str | Upload, *, stdin: BinaryIO | None = None, sha256: bool = False
+) -> Sources:
+    """Opens a file, ``-`` (stdin), an archive, ``ARCHIVE::MEMBER``, or an upload.
 
     Nothing is opened before the first source is asked for. For an archive, members that cannot
     be logs (links, encrypted, archives within) are listed in ``skipped``.
@@ -158,12 +168,25 @@ def open_sources(spec: str, *, stdin: BinaryIO | None = None, sha256: bool = Fal
             damaged; one line that says what to try.
         LimitError: (from the iterator) an archive is too large to be read safely.
     """
+    if isinstance(spec, Upload):
+        return _upload_sources(spec, sha256=sha256)
     path, member = split_spec(spec)
 
     def sources(skipped: list[Skipped]) -> Iterator[Source]:
         with open_file(path, stdin) as file:
-            opened = _Opened(file, path, member, sha256, skipped)
+            name = "<stdin>" if path == STDIN else printable(path)
+            on_disk = None if path == STDIN else path
+            opened = _Opened(file, name, on_disk, member, regular_size(file), sha256, skipped)
             yield from opened.sources()
+
+    return Sources(sources)
+
+
+def _upload_sources(upload: Upload, *, sha256: bool) -> Sources:
+    def sources(skipped: list[Skipped]) -> Iterator[Source]:
+        file, size = io.BytesIO(upload.data), len(upload.data)
+        opened = _Opened(file, printable(upload.name), None, None, size, sha256, skipped)
+        yield from opened.sources()
 
     return Sources(sources)
 
@@ -200,18 +223,20 @@ class _Opened:
     def __init__(
         self,
         file: BinaryIO,
-        path: str,
+        name: str,
+        path: str | None,
         member: str | None,
+        size: int | None,
         sha256: bool,
         skipped: list[Skipped],
     ) -> None:
         self._file = file
-        self._path = None if path == STDIN else path
-        self._name = "<stdin>" if path == STDIN else printable(path)
+        self._name = name
+        self._path = path
         self._member = member
+        self._size = size
         self._sha256 = sha256
         self._skipped = skipped
-        self._disk_size = regular_size(file)
 
     def sources(self) -> Iterator[Source]:
         stream = _Peekable(self._file, self._name)
@@ -223,7 +248,7 @@ class _Opened:
         content = _Peekable(unpacked, self._name)
         head = content.peek(archives.TAR_MAGIC_END)
         if archive_form(head) == "tar":
-            total = unpacked.meter.total = Total(self._disk_size)
+            total = unpacked.meter.total = Total(self._size)
             yield from self._members(archives.tar_members(content, self._name), total)
             while self._member is None and content.read(limits.BLOCK_BYTES):
                 pass  # padding; only at the end is it known whether the packed data are whole
@@ -238,23 +263,21 @@ class _Opened:
     def _plain(self, stream: _Peekable) -> Iterator[Source]:
         form = archive_form(stream.peek(archives.TAR_MAGIC_END))
         if form == "tar":
-            yield from self._members(
-                archives.tar_members(stream, self._name), Total(self._disk_size)
-            )
+            yield from self._members(archives.tar_members(stream, self._name), Total(self._size))
         elif form == "zip":
-            if self._disk_size is None:
+            if self._size is None:
                 raise SourceError(
                     f"{self._name}: a zip archive is read from its end, which a stream does not "
                     "allow; save it to a file first"
                 )
-            total = Total(self._disk_size)
+            total = Total(self._size)
             listing = list(archives.zip_members(self._file, self._name, total))
             if len(listing) > limits.ARCHIVE_MEMBERS and not self._member:
                 raise self._too_many()
             yield from self._members(listing, total)
         else:
             self._no_member()
-            yield self._source(stream, self._disk_size, self._check_shrunk)
+            yield self._source(stream, self._size, self._check_shrunk)
 
     def _source(
         self, stream: _Peekable, size: int | None, finish: Callable[[], str | None], name: str = ""
@@ -348,10 +371,10 @@ class _Opened:
         )
 
     def _check_shrunk(self) -> None:
-        size = regular_size(self._file)
-        if size is not None and self._disk_size is not None and size < self._disk_size:
+        size = regular_size(self._file)  # None for an upload, which nothing changes
+        if size is not None and self._size is not None and size < self._size:
             raise SourceError(
-                f"{self._name}: became shorter while it was read ({self._disk_size:,} to "
+                f"{self._name}: became shorter while it was read ({self._size:,} to "
                 f"{size:,} bytes): something rewrites it; run again when it is done"
             )
 

@@ -29,7 +29,7 @@ from source_help import (
 
 from logparse import limits
 from logparse.errors import SourceError
-from logparse.reading.source import expand, open_sources
+from logparse.reading.source import Upload, expand, open_sources
 
 
 def test_plain_file(tmp_path: Path) -> None:
@@ -106,6 +106,21 @@ def test_tar_on_stdin_and_zip_on_stdin(tmp_path: Path) -> None:
     stdin = io.BytesIO(Path(make_zip(tmp_path, {"a.log": LOG})).read_bytes())
     with pytest.raises(SourceError, match=r"<stdin>: a zip .* save it to a file first"):
         next(open_sources("-", stdin=stdin))
+
+
+@pytest.mark.parametrize("form", [None, *PACK])
+def test_upload(form: str | None) -> None:
+    data, source = read_one(Upload("../a::b\n.log", PACK[form](LOG) if form else LOG))
+    assert data == LOG
+    assert (source.name, source.path) == (r"../a::b\n.log", None)
+
+
+def test_uploaded_archives(tmp_path: Path) -> None:
+    members = {"a.log": LOG, "b/c.log": LOG * 2}
+    for make in (make_zip, lambda folder, members: make_tar(folder, members, "w:gz")):
+        packed = Path(make(tmp_path, members)).read_bytes()
+        found = {source.name: read(source) for source in open_sources(Upload("x", packed))}
+        assert found == {f"x::{name}": data for name, data in members.items()}
 
 
 def test_named_pipe(tmp_path: Path) -> None:
