@@ -39,6 +39,7 @@ TABLE_TEXTS = {
     "messages": "One row a message that a callback or Keras printed.",
     "rejects": "One row a piece of input that looked like data and could not be read.",
     "layers": "One row a layer of a printed `model.summary()`.",
+    "models": "One row a printed `model.summary()`: the counts below its layers.",
 }
 
 

@@ -57,7 +57,7 @@ class Analysis:
 
     Attributes:
         source: what was read and where each byte went.
-        runs, epochs, metrics, findings, messages, rejects, layers: polars frames.
+        runs, epochs, metrics, findings, messages, rejects, layers, models: polars frames.
     """
 
     def __init__(self, source: SourceInfo, tables: dict[str, pl.DataFrame], again: Again) -> None:
@@ -72,6 +72,7 @@ class Analysis:
     messages = property(lambda self: self._tables["messages"])
     rejects = property(lambda self: self._tables["rejects"])
     layers = property(lambda self: self._tables["layers"])
+    models = property(lambda self: self._tables["models"])
 
     @property
     def updates(self) -> pl.DataFrame:

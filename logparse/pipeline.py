@@ -133,6 +133,8 @@ class Pipeline:
                 "of": null_zero(epochs.of),
                 "updates": np.diff(epochs.starts),
                 "complete": epochs.complete,
+                "began": batch.began,
+                "ended": np.where(epochs.complete, epochs.clock[epochs.starts[1:] - 1], np.nan),
                 "first_line": batch.first_line,
                 "last_line": batch.last_line,
             }
@@ -168,6 +170,7 @@ class Pipeline:
         laws = {parts.run.number: self._law(parts) for parts in self._in_order()}
         summary = getattr(self.reader, "summary", None)
         layers = summary.layers if summary else empty("layers")
+        models = summary.summaries if summary else []
         tables = {
             "runs": frame("runs", self._runs(laws)),
             "epochs": self._epochs(),
@@ -182,6 +185,9 @@ class Pipeline:
                 {key: [getattr(r, key) for r in self.rejects] for key in empty("rejects")},
             ),
             "layers": frame("layers", layers),
+            "models": frame(
+                "models", {key: [getattr(m, key) for m in models] for key in empty("models")}
+            ),
         }
         return tables, laws
 
@@ -243,6 +249,7 @@ class Pipeline:
                 "steps": np.zeros(len(headers), np.int64),
                 "updates": np.zeros(len(headers), np.int64),
                 "complete": np.zeros(len(headers), np.bool_),
+                "began": np.array([epoch.began for epoch in headers], np.float64),
                 "first_line": [epoch.line for epoch in headers],
                 "last_line": [epoch.last_line for epoch in headers],
             }

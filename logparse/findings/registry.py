@@ -26,6 +26,7 @@ class Tables:
     messages: pl.DataFrame
     rejects: pl.DataFrame
     layers: pl.DataFrame
+    models: pl.DataFrame
 
 
 class Finding(NamedTuple):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from logparse.limits import METRIC_NAMES
 from logparse.reading.keras_bar import Line, Number
 from logparse.reading.lines import Stretches
-from logparse.reading.prefixes import Channels, Prefix, seconds
+from logparse.reading.prefixes import Channels, Prefix, seconds, timestamp
 from logparse.reading.records import TIMES, Floats, Ints, Updates
 from logparse.reading.shapes import Rows, Shape, Span
 
@@ -200,10 +200,8 @@ def slow_row(line: Line, prefix: Prefix, text: bytes) -> dict[str, Any]:
     if line.per_epoch:
         times["per_epoch"] = whole(line.per_epoch) * line.per_epoch_unit
         times["per_epoch_unit"] = line.per_epoch_unit
-    if prefix.clock:
-        parts = [np.array([whole(span)]) for span in prefix.clock]
-        digits = prefix.clock[6][1] - prefix.clock[6][0] if len(parts) > 6 else 0
-        times["clock"] = float(seconds(parts, digits)[0])
+    if (clock := timestamp(prefix, text)) is not None:
+        times["clock"] = clock
     metrics = {name: (_number(number, text), number.decimals()) for name, number in line.metrics}
     return {
         "step": whole(line.step),

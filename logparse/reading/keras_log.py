@@ -21,7 +21,7 @@ from logparse.reading.bar_columns import (
 from logparse.reading.keras_bar import CONTROL
 from logparse.reading.lines import Splitter, Stretches
 from logparse.reading.model_summary import SummaryReader
-from logparse.reading.prefixes import CHANNEL, Channels
+from logparse.reading.prefixes import CHANNEL, Channels, timestamp
 from logparse.reading.records import Account, Chunk, Event, Ints, Reject
 from logparse.reading.shapes import WIDTH, Rows, Shape, Span, groups
 from logparse.reading.stretch import PROGRESS, TOO_MANY, Parsed, parse_stretch, raw_offsets
@@ -253,6 +253,7 @@ class _Block:
             at = place + parsed.at[line.start]
             fields = slow_row(line, parsed.prefix, parsed.text)
             self.slow.append(Single(i, at, line, fields, parsed.at))
+        stamp, stamped = timestamp(parsed.prefix, parsed.text), parsed.at[parsed.prefix.end]
         for found in parsed.found:
             text = CONTROL.sub(b"", raw[found.start : found.end]).decode("utf-8", "replace")
             event = Event(
@@ -263,6 +264,7 @@ class _Block:
                 text.strip(),
                 0,
                 found.data,
+                stamp if found.start >= stamped else None,
             )
             self.events.append((i, event))
         for start, end, kind in parsed.rejects:

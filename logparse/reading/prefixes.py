@@ -114,6 +114,15 @@ class Channels:
         return self._ids[key]
 
 
+def timestamp(prefix: Prefix, text: bytes) -> float | None:
+    """Seconds since 1970 of the timestamp that ``prefix`` found in ``text``."""
+    if not prefix.clock:
+        return None
+    parts = [np.array([int(text[start:end])]) for start, end in prefix.clock]
+    decimals = prefix.clock[6][1] - prefix.clock[6][0] if len(parts) > 6 else 0
+    return float(seconds(parts, decimals)[0])
+
+
 def seconds(parts: list[Ints], decimals: int) -> Floats:
     """Seconds since 1970 of the timestamp's parts, read as UTC.
 

@@ -149,6 +149,8 @@ class Event:
     text: str
     channel: int = 0
     data: dict[str, Any] = field(default_factory=dict)
+    clock: float | None = None
+    """Timestamp before it, seconds since 1970 as if it were UTC."""
 
 
 @dataclass(slots=True)

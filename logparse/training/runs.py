@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logparse.limits import MESSAGES_KEPT
-from logparse.reading.records import TIMES, Chunk, Event, Form, Ints, Updates
+from logparse.reading.records import TIMES, Chunk, Event, Floats, Form, Ints, Updates
 from logparse.training.epochs import Epochs
 from logparse.training.untangle import Untangler
 
@@ -67,6 +67,8 @@ class Batch:
     last_line: list[int]
     line: Ints
     byte: Ints
+    began: Floats
+    """Timestamps of their headers, nan without one."""
 
 
 @dataclass(slots=True)
@@ -108,6 +110,8 @@ class OpenEpoch:
     label: str | None
     line: int
     last_line: int
+    began: float | None = None
+    """Timestamp of its header."""
     rows: list[tuple[int, int]] = field(default_factory=list)
     steps: int = 0
     total: int = 0
@@ -297,7 +301,7 @@ class _Channel:
         self._close()
         if number is None or run is None:
             run, number = self._new_run(event.line, event.byte, label[1] or None), label[0]
-        self._open(run, number, event.line, label)
+        self._open(run, number, event.line, label, event.clock)
 
     def _continues(self, label: tuple[int, int]) -> int | None:
         """Number of the epoch that a header opens in the current run; None opens a new run."""
@@ -321,7 +325,14 @@ class _Channel:
         self.run = run
         return run
 
-    def _open(self, run: Run, number: int, line: int, label: tuple[int, int] | None) -> None:
+    def _open(
+        self,
+        run: Run,
+        number: int,
+        line: int,
+        label: tuple[int, int] | None,
+        began: float | None = None,
+    ) -> None:
         run.epochs += 1
         run.number_of_last = number
         shown = None
@@ -329,7 +340,7 @@ class _Channel:
             run.label, run.headed = label, True
             run.of = label[1] or run.of
             shown = f"{label[0]}/{label[1]}" if label[1] else str(label[0])
-        self.open = OpenEpoch(run, number, shown, line, line)
+        self.open = OpenEpoch(run, number, shown, line, line, began)
         self.header = None
         for event in self.early:
             self._say(event, self.open)
@@ -562,6 +573,7 @@ def _batch(rows: Updates, epochs: list[OpenEpoch]) -> Batch:
         [e.last_line for e in epochs],
         part.line,
         part.byte,
+        np.array([e.began for e in epochs], np.float64),
     )
 
 

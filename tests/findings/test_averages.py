@@ -57,7 +57,8 @@ def tables(
         schema=empty("messages").schema,
     )
     runs = pl.DataFrame({"run": [1], "law": [law]})
-    return Tables(runs, empty("epochs"), metrics, told, empty("rejects"), empty("layers"))
+    none = {name: empty(name) for name in ("epochs", "rejects", "layers", "models")}
+    return Tables(runs=runs, metrics=metrics, messages=told, **none)
 
 
 def found(code: str, given: Tables) -> list[Finding]:
@@ -210,8 +211,7 @@ def test_odd_runs_find_nothing_and_break_nothing(values: np.ndarray, law: str) -
     given = tables({"loss": values}, law)
     for code in ("LP101", "LP102", "LP104", "LP105", "LP106"):
         assert not found(code, given)
-    nothing = Tables(*(empty(name) for name in
-                       ("runs", "epochs", "metrics", "messages", "rejects", "layers")))  # fmt: skip
+    nothing = Tables(**{name: empty(name) for name in Tables.__dataclass_fields__})
     for code in ("LP101", "LP102", "LP103", "LP104", "LP105", "LP106"):
         assert not found(code, nothing)
 

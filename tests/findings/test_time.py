@@ -27,7 +27,7 @@ def tables(seconds: Floats, half: float = 0.0, **columns: Floats | list[float]) 
     made |= {"updates": [1] * n, "seconds": seconds, **columns}
     made |= {"seconds_low": seconds - half, "seconds_high": seconds + half}
     empty = pl.DataFrame()
-    return Tables(pl.DataFrame({"run": [1]}), frame("epochs", made), empty, empty, empty, empty)
+    return Tables(pl.DataFrame({"run": [1]}), frame("epochs", made), *[empty] * 5)
 
 
 def found(made: Tables) -> list[Finding]:
@@ -138,14 +138,14 @@ def test_incomplete_and_shorter_epochs_are_left_out() -> None:
         of=pl.when(pl.col("epoch") == 8).then(7).otherwise(pl.col("of")),
         complete=pl.col("epoch") != 9,
     )
-    made = Tables(made.runs, epochs, *[pl.DataFrame()] * 4)
+    made = Tables(made.runs, epochs, *[pl.DataFrame()] * 5)
     assert named(made) == []
 
 
 def test_an_epoch_without_an_upper_bound_is_judged() -> None:
     made = tables(np.array([100.0, 101, 99, 100, 102, 98, 160, 100]), 0.5)
     epochs = made.epochs.with_columns(seconds_high=pl.lit(None, pl.Float64))
-    assert named(Tables(made.runs, epochs, *[pl.DataFrame()] * 4)) == [("LP201", 7)]
+    assert named(Tables(made.runs, epochs, *[pl.DataFrame()] * 5)) == [("LP201", 7)]
 
 
 def false_alarms(n: int, noise: float, unit: float, runs: int) -> tuple[float, float]:
