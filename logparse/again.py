@@ -52,23 +52,40 @@ class Again:
         """One of the tables ``updates`` and ``batches``, in parts."""
         clocks: dict[int, int] = {}
         for batch in self._batches():
-            run = self.numbers[batch.run.first_byte]
-            if name == "updates":
-                laws = clock.clock_laws(batch.epochs, clocks.get(run, first_clock_laws(batch.run)))
-                clocks[run] = int(laws[-1])
-                yield frame("updates", _updates(batch, run, laws))
-            else:
-                law = self.laws[run]
-                values = batch.epochs.values
-                names = sorted(values, key=lambda name: self.order[name])
-                found = rebuild.batches(
-                    replace(batch.epochs, values={name: values[name] for name in names}),
-                    law.inverse,
-                    batch_size=law.batch_size,
-                    last_size=law.last_size,
-                    late_end=law.late_end,
-                )
-                yield frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
+            yield self._updates(batch, clocks) if name == "updates" else self._rebuilt(batch)
+
+    def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """Parts of ``updates``, and of ``batches`` as ``most`` updates an epoch would show them.
+
+        One reading of the log gives both. An epoch of more updates has longer intervals between
+        those that are looked at: their values are means over more batches.
+        """
+        clocks: dict[int, int] = {}
+        for batch in self._batches():
+            thin = replace(batch, epochs=batch.epochs.thinned(most))
+            yield self._updates(batch, clocks), self._rebuilt(thin)
+
+    def _updates(self, batch: Batch, clocks: dict[int, int]) -> pl.DataFrame:
+        """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
+        run = self.numbers[batch.run.first_byte]
+        laws = clock.clock_laws(batch.epochs, clocks.get(run, first_clock_laws(batch.run)))
+        clocks[run] = int(laws[-1])
+        return frame("updates", _updates(batch, run, laws))
+
+    def _rebuilt(self, batch: Batch) -> pl.DataFrame:
+        """The batch values behind the updates."""
+        run = self.numbers[batch.run.first_byte]
+        law = self.laws[run]
+        values = batch.epochs.values
+        names = sorted(values, key=lambda name: self.order[name])
+        found = rebuild.batches(
+            replace(batch.epochs, values={name: values[name] for name in names}),
+            law.inverse,
+            batch_size=law.batch_size,
+            last_size=law.last_size,
+            late_end=law.late_end,
+        )
+        return frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
 
     def _batches(self) -> Iterator[Batch]:
         if self._kept is not None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from logparse.again import Again
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
@@ -19,6 +19,7 @@ from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
     import polars as pl
 
 
@@ -101,6 +102,15 @@ class Analysis:
             )
         return self._tables[name]
 
+    def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """The tables ``updates`` and ``batches`` in parts, from one reading of the log.
+
+        Args:
+            most: updates of an epoch that batches are rebuilt from; of more, some are passed over
+                and the intervals between the others are longer.
+        """
+        return self._again.side_by_side(most)
+
     def to_pandas(self, name: str) -> pd.DataFrame:
         """One of the tables as a pandas frame; needs the extra ``logparse[pandas]``."""
         return self.table(name).to_pandas()
@@ -110,6 +120,29 @@ class Analysis:
         from logparse.reports.json import document
 
         return document(self, full=full)
+
+    def plot(
+        self, kind: Literal["curves", "times", "steps"] = "curves", **options: Any
+    ) -> go.Figure:
+        """A plotly figure of this log; see ``logparse.reports.figures`` for the options of each.
+
+        Args:
+            kind: ``curves`` of one metric, ``times`` of the epochs, or ``steps``: time a step.
+            options: as of the function of that name; ``curves`` draws the first metric by default.
+
+        Raises:
+            UsageError: there is no such figure, or the log has nothing to show in it.
+        """
+        from logparse.reports import figures
+
+        if kind == "curves":
+            names = [metric.name for metric in figures.metrics_of(self)]
+            if not names:
+                raise UsageError(f"no metric in {self.source.name}")
+            return figures.curves(self, options.pop("metric", names[0]), **options)
+        if kind not in ("times", "steps"):
+            raise UsageError(f"no figure {kind!r}; there are curves, times and steps")
+        return (figures.times if kind == "times" else figures.steps)(self, **options)
 
     def __repr__(self) -> str:
         return (

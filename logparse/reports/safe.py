@@ -1,4 +1,4 @@
-"""Text from a log in, text out that cannot steer a terminal, a spreadsheet or markdown."""
+"""Text from a log in, text out that steers no terminal, spreadsheet, markdown or figure."""
 
 from __future__ import annotations
 
@@ -64,6 +64,17 @@ def cell(text: str) -> str:
 def markdown(text: str) -> str:
     """The text for markdown, shown as it is: no markup, no link, no HTML, no mention."""
     return _MARKDOWN.sub(r"\\\g<0>", visible(text))
+
+
+def figure(text: str, limit: int = 60) -> str:
+    """The text for a plotly figure: no tag, entity, formula (``$``) or template (``%{``) is seen.
+
+    At most ``limit`` characters of it, since a title or legend has no room for more.
+    """
+    return _FIGURE.sub(lambda match: f"&#{ord(match.group())};", shorten(text, limit))
+
+
+_FIGURE = re.compile(r"[&<>$%{}\\]")
 
 
 def json_text(dumped: str) -> str:
