@@ -55,5 +55,5 @@ clean:
 # And what developing takes; pip knows dependency groups from 25.1 on.
 .venv/dev: .venv/base
 	$(INSTALL) "pip>=25.1"
-	$(INSTALL) -c requirements.txt -e ".[app,dask,pandas,replay]" --group dev
+	$(INSTALL) -c requirements.txt -e ".[app,dask,http,pandas,replay]" --group dev
 	touch $@

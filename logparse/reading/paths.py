@@ -14,13 +14,14 @@ from typing import BinaryIO
 from logparse import limits
 from logparse.errors import SourceError
 from logparse.reading.archives import printable
+from logparse.reading.remote import Checked, find, is_url, open_url
 
 STDIN = "-"
 MEMBER_SIGN = "::"
 
 
 def expand(paths: Iterable[str]) -> list[str]:
-    """Files and specs as given, globs and folders replaced by the files in them, by name.
+    """Files and specs as given, globs, folders and URLs replaced by the files in them, by name.
 
     In a folder hidden files and folders are passed over, and further links to the same
     file. What does not exist is kept: ``open_sources`` says what is wrong with it.
@@ -35,6 +36,8 @@ def expand(paths: Iterable[str]) -> list[str]:
             if not found:
                 raise SourceError(f"{printable(path)}: no file to read in this folder")
             files += found
+        elif is_url(path) and MEMBER_SIGN not in path:
+            files += [file.url for file in find(path)]
         elif glob.has_magic(path) and not os.path.lexists(path) and MEMBER_SIGN not in path:
             matches = sorted(glob.glob(path, recursive=True))
             if not matches:
@@ -89,6 +92,8 @@ def open_file(path: str, stdin: BinaryIO | None) -> AbstractContextManager[Binar
         if stream is None:
             raise SourceError("-: there is no standard input; name a file")
         return nullcontext(stream)
+    if is_url(path):
+        return open_url(path)
     name = printable(path)
     try:
         if os.path.isdir(path):
@@ -129,7 +134,9 @@ def nearest(name: str, names: list[str]) -> str:
 
 
 def regular_size(file: BinaryIO) -> int | None:
-    """Size of a regular file; None for a pipe, a device or an object without a descriptor."""
+    """Size of a regular or remote file; None for a pipe, a device or any other stream."""
+    if isinstance(file, Checked):
+        return file.size
     try:
         status = os.fstat(file.fileno())
     except (OSError, AttributeError):
