@@ -17,7 +17,8 @@ from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import Laws
 from logparse.training.epochs import null_zero
 from logparse.training.laws import Law
-from logparse.training.runs import Batch, Runs
+from logparse.training.run import Batch
+from logparse.training.runs import Runs
 
 if TYPE_CHECKING:
     import polars as pl

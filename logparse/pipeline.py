@@ -16,7 +16,8 @@ from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import ANY_LAW, ClockLaw
 from logparse.training.epochs import Bools, Epochs, joined, null_zero
 from logparse.training.laws import EVIDENCE_EPOCHS, Law, LawEvidence
-from logparse.training.runs import Batch, Run, Runs
+from logparse.training.run import Batch, Run
+from logparse.training.runs import Runs
 from logparse.training.untangle import worker_name
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Pipeline:
     def _batch(self, batch: Batch) -> None:
         """Look at closed epochs; of their rows a few are kept until there are enough epochs.
 
-        Where one lot ends depends on the epochs only, not on how the log came in blocks.
+        Where one lot ends depends on the epochs only, not on how the log came in blocks; what
+        decides over a lot is what was seen up to its end.
         """
         run, epochs = batch.run, batch.epochs
         parts = self.parts.get(id(run))
@@ -121,10 +123,6 @@ class Pipeline:
             parts = _RunParts(run, clock_laws=first_clock_laws(run))
             self.parts[id(run)] = parts
         parts.evidence.counts_samples |= run.counts == "samples"
-        parts.evidence.add(epochs)
-        for label in batch.labels:
-            if label:
-                parts.evidence.note(f"Epoch {label}")
         parts.epochs.append(
             {
                 "epoch": epochs.epoch,
@@ -139,12 +137,22 @@ class Pipeline:
                 "last_line": batch.last_line,
             }
         )
+        at = 0
+        while at < len(epochs):
+            stop = min(len(epochs), at + parts.lot() - sum(map(len, parts.waiting)))
+            self._wait(parts, epochs.part(at, stop), batch.labels[at:stop])
+            at = stop
+
+    def _wait(self, parts: _RunParts, epochs: Epochs, labels: list[str | None]) -> None:
+        """Take epochs of a lot; a lot that is full is summarised."""
+        parts.evidence.add(epochs)
+        for label in labels:
+            if label:
+                parts.evidence.note(f"Epoch {label}")
         parts.waiting.append(epochs.thinned(LOT_ROWS))
-        while sum(map(len, parts.waiting)) >= (lot := parts.lot()):
-            whole = joined(parts.waiting)
-            self._summarise(parts, whole.part(0, lot))
-            rest = whole.part(lot, len(whole))
-            parts.waiting = [rest] if len(rest) else []
+        if sum(map(len, parts.waiting)) == parts.lot():
+            self._summarise(parts, joined(parts.waiting))
+            parts.waiting = []
 
     def _summarise(self, parts: _RunParts, epochs: Epochs) -> None:
         """Keep the summary of a lot of epochs; their rows go."""

@@ -108,15 +108,12 @@ def read(data: bytes, cuts: Iterable[int] = (), reader: str = "keras") -> Readin
     out.channels = list(getattr(getattr(log, "channels", None), "names", []))
     out.layers = getattr(getattr(log, "summary", None), "layers", {})
     out.account.ignored = +out.account.ignored
-    check_places(out, len(data), inside=reader == "csv")
+    check_places(out, len(data))
     return out
 
 
-def check_places(found: Reading, size: int, *, inside: bool = False) -> None:
-    """Spans lie in the log, in order, and no byte belongs to two things.
-
-    With ``inside`` an update may begin in a reject: a row of a table with a bad first value.
-    """
+def check_places(found: Reading, size: int) -> None:
+    """Spans lie in the log, in order, and no byte belongs to two things."""
     spans = [(e.byte, e.end) for e in found.events] + [(r.start, r.end) for r in found.rejects]
     spans.sort()
     for (start, end), after in zip(spans, [start for start, _ in spans[1:]] + [size], strict=False):
@@ -130,7 +127,7 @@ def check_places(found: Reading, size: int, *, inside: bool = False) -> None:
         while at < len(spans) and spans[at][1] <= place:
             at += 1
         taken = at < len(spans) and place >= spans[at][0]
-        assert inside or not taken, "an update inside a message or reject"
+        assert not taken, "an update inside a message or reject"
     assert sum(r.end - r.start for r in found.rejects) == found.account.rejected
 
 

@@ -268,7 +268,8 @@ def gather_updates(
         ended=part.ended[stretch],
         values=values,
         decimals=decimals,
-        order=names,
+        # A copy: the reader goes on in a thread of its own.
+        order=dict(names),
         **{name: times[rows] for name, times in fields.times.items()},
     )
 

@@ -57,9 +57,9 @@ class _Rows:
             column.append(values.get(name, math.nan))
             self.decimals[name].append(decimals if name in values else 0)
 
-    def chunk(self) -> Chunk:
+    def chunk(self, order: dict[str, int]) -> Chunk:
         n = len(self.byte)
-        names = sorted(self.values)
+        names = sorted(self.values, key=order.__getitem__)
         absent = [np.full(n, np.nan) for _ in range(7)]
         updates = Updates(
             byte=np.array(self.byte, np.int64),
@@ -79,6 +79,7 @@ class _Rows:
             clock=absent[6],
             values={name: np.array(self.values[name], np.float64) for name in names},
             decimals={name: np.array(self.decimals[name], np.int8) for name in names},
+            order=dict(order),
         )
         return Chunk(updates, self.events, self.rejects)
 
@@ -108,7 +109,7 @@ class CsvLogReader:
         self._long = False  # that line is beyond the limit and already counted as rejected
         self._separator = b""
         self._columns: list[str] | None = None
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
 
     @staticmethod
     def score(head: bytes) -> tuple[float, str]:
@@ -138,14 +139,14 @@ class CsvLogReader:
                 self._extend(line)
                 self._end_line(rows, newline)
             self._extend(tail)
-        return rows.chunk()
+        return rows.chunk(self._names)
 
     def finish(self) -> Chunk:
         """No more bytes: a last row is read if half of its line break is there."""
         rows = _Rows()
         if self._long or (self._parts and self._parts[-1].endswith(b"\r")):
             self._end_line(rows, b"")
-        return rows.chunk()
+        return rows.chunk(self._names)
 
     def _extend(self, part: bytes) -> None:
         """Adds bytes to the incomplete line; they are pending, or rejected beyond the limit."""
@@ -215,9 +216,10 @@ class CsvLogReader:
         names = [text.strip().decode("utf-8", "backslashreplace") for _, _, text in cells[1:]]
         if not all(names) or len(set(names)) < len(names):
             return "header names no metric, or one twice"
-        if len(names) > ROW_METRICS or len(self._names.union(names)) > METRIC_NAMES:
+        if len(names) > ROW_METRICS or len(self._names.keys() | names) > METRIC_NAMES:
             return "too many metrics"
-        self._names.update(names)
+        for name in names:
+            self._names.setdefault(name, len(self._names))
         self._columns, self._separator = names, separator
         return ""
 
@@ -242,6 +244,8 @@ class CsvLogReader:
         values: dict[str, float] = {}
         decimals = 1
         bad = 0
+        # Where nothing can be read, the update is the separator after the epoch's number.
+        first = high
         for name, (begin, end, text) in zip(self._columns, cells[1:], strict=True):
             text = text.strip()
             if text in _ABSENT:
@@ -251,6 +255,8 @@ class CsvLogReader:
                 self._reject(rows, start + begin, start + end, "value is not a number", text)
                 bad += end - begin
                 continue
+            if not values:
+                first = begin
             values[name] = number[0]
             decimals = max(decimals, number[1])
         label, line_number = epoch.decode("ascii"), self._line
@@ -259,7 +265,7 @@ class CsvLogReader:
             Event(start + low, start + high, line_number, "header", label, data=data)
         )
         # str() drops zeros at the end: a short number beside long ones is as exact as they are.
-        rows.add(start + cells[1][0], line_number, values, min(decimals, MAX_DECIMALS))
+        rows.add(start + first, line_number, values, min(decimals, MAX_DECIMALS))
         return "", bad
 
 

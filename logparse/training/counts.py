@@ -58,25 +58,29 @@ class CountEvidence:
         """Look at further epochs."""
         counted = epochs.seen != epochs.step
         if counted.any():
-            self.full = int(np.rint((epochs.seen / np.maximum(epochs.step, 1)).max()))
-            return
-        left = EPOCHS - self.epochs
-        names = [name for name in epochs.values if is_share(name)]
+            whole = np.rint((epochs.seen / np.maximum(epochs.step, 1)).max())
+            self.full = max(self.full, int(whole))
+        left = max(EPOCHS - self.epochs, 0)
         self.epochs += len(epochs)
-        if left <= 0 or not names:
-            return
-        stop = int(epochs.starts[min(left, len(epochs))])
+        if any(is_share(name) for name in epochs.values):
+            # One by one: sums are rounded the same however the epochs come.
+            for i in range(min(left, len(epochs))):
+                self._count(epochs.part(i, i + 1))
+
+    def _count(self, epoch: Epochs) -> None:
+        """The shares that one epoch shows."""
+        step, final = epoch.step, epoch.final
         sizes = np.arange(1, LARGEST + 1)
-        for name in names:
-            y, step = epochs.values[name][:stop], epochs.step[:stop]
-            half = half_units(y, epochs.decimals[name][:stop])
-            fine = np.isfinite(y) & (epochs.decimals[name][:stop] != 0) & (step > 0)
+        for name in sorted(filter(is_share, epoch.values)):
+            y = epoch.values[name]
+            half = half_units(y, epoch.decimals[name])
+            fine = np.isfinite(y) & (epoch.decimals[name] != 0) & (step > 0)
             for score, whole in ((self.once, ONCE), (self.twice, TWICE)):
-                rows = np.flatnonzero(fine & (step <= max(whole)) & ~epochs.final[:stop])
+                rows = np.flatnonzero(fine & (step <= max(whole)) & ~final)
                 for row in rows.tolist():
                     parts = whole[int(step[row])] * sizes
                     score[1:] += _nats(y[row] * parts, half[row] * parts)
-            last = fine & epochs.final[:stop]
+            last = fine & final
             self.ends.extend(
                 zip(step[last].tolist(), y[last].tolist(), half[last].tolist(), strict=True)
             )

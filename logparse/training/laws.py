@@ -251,6 +251,10 @@ class LawEvidence:
         self.pairs_due += int(due.sum())
         self.epochs += len(epochs)
 
+    def _form(self) -> int:
+        """The form that most rows have, of several the lowest number."""
+        return max(sorted(self.forms), key=lambda form: self.forms[form], default=0)
+
     def _ranked(self, laws: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted(laws, key=lambda law: -self.loglik.get(law, 0.0)))
 
@@ -260,14 +264,14 @@ class LawEvidence:
         size = self.counts.batch_size(double=law.name in (DOUBLE, DOUBLE_TRUE))
         tells = law.inverse in (MEAN, BLEND, DOUBLE_TRUE)
         last = self.counts.last_size(size) if tells else None
-        bar_step = max(self.forms, key=lambda key: self.forms[key], default=0) == Form.BAR_STEP
+        bar_step = self._form() == Form.BAR_STEP
         late = bar_step and law.name in (MEAN, None) and not self.counts_samples
         return replace(law, batch_size=size, last_size=last, late_end=late)
 
     def _decide(self) -> Law:
         if not self.forms:
             return Law(None, "no line shows an average", readings=())
-        form = max(self.forms, key=lambda key: self.forms[key])
+        form = self._form()
         # The blend differs from the mean in the last line only, below what noise can show.
         laws = tuple(law for law in self._by_text(form, self.counts_samples)
                      if law != BLEND or form == Form.BAR)  # fmt: skip

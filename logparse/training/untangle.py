@@ -109,11 +109,10 @@ class Untangler:
     def _begin(self) -> _Worker:
         """The worker that begins an epoch: one that ended its last, or a new one."""
         idle = [worker for worker in self._workers if worker.last]
-        if not idle:
-            number = min(len(self._workers), MOST - 1)
-            idle = [_Worker(FIRST + self._channel * MOST + number)]
+        if not idle and len(self._workers) < MOST:
+            idle = [_Worker(FIRST + self._channel * MOST + len(self._workers))]
             self._workers += idle
-        worker = idle[0]
+        worker = idle[0] if idle else self._workers[-1]
         worker.step, worker.of, worker.last = 0, 0, False
         return worker
 

@@ -276,3 +276,33 @@ def test_a_line_without_end_takes_no_memory(step: int) -> None:
 )
 def test_score(head: bytes, score: float, reason: str) -> None:
     assert CsvLogReader.score(head) == (pytest.approx(score), reason)
+
+
+@pytest.mark.parametrize(
+    ("row", "begins", "rejected"),
+    [
+        (b"0,1.5,2.5", 2, 0),
+        (b"0,x,2.5", 4, 1),
+        (b'0,"x, y",2.5', 9, 6),
+        (b"0,NA,2.5", 5, 0),
+        (b"0,x,y", 1, 2),
+        (b"0,,", 1, 0),
+    ],
+)
+def test_an_update_begins_at_the_first_value_that_is_read(
+    row: bytes, begins: int, rejected: int
+) -> None:
+    """Or at the separator, and never inside what was rejected."""
+    head = b"epoch,a,b\n"
+    found, account = read(head + row + b"\n")
+    assert found["byte"] == [len(head) + begins]
+    assert account.rejected == rejected
+
+
+def test_metrics_keep_the_order_of_the_header() -> None:
+    data = b"epoch,b,a\n0,NA,1\n1,2,3\n"
+    for cuts in ((), (len(b"epoch,b,a\n0,NA,1\n"),)):
+        reader = CsvLogReader()
+        parts = [data[a:b] for a, b in zip((0, *cuts), (*cuts, len(data)), strict=True)]
+        last = [reader.feed(part) for part in parts][-1]
+        assert list(last.updates.values) == list(last.updates.order) == ["b", "a"]

@@ -1,0 +1,137 @@
+"""Closed epochs of one channel and their rows -> batches: columns, in steps, of one run each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logparse.reading.records import TIMES, Form, Ints, Updates
+from logparse.training.buffer import Buffer
+from logparse.training.epochs import Epochs
+from logparse.training.run import Batch, OpenEpoch, Run
+
+
+def batches(buffer: Buffer, epochs: Sequence[OpenEpoch]) -> Iterator[Batch]:
+    """The epochs in order, as many in a batch as are of one run and need no copy."""
+    at = 0
+    while at < len(epochs):
+        begin = epochs[at].rows[0][0]
+        stop = at + 1
+        while (
+            stop < len(epochs)
+            and epochs[stop].run is epochs[at].run
+            and buffer.together(begin, epochs[stop].rows[-1][1] - 1)
+        ):
+            stop += 1
+        yield _batch(buffer, epochs[at:stop])
+        at = stop
+
+
+def _batch(buffer: Buffer, epochs: Sequence[OpenEpoch]) -> Batch:
+    """Closed epochs of one run as columns."""
+    run = epochs[0].run
+    part = buffer.rows([span for epoch in epochs for span in epoch.rows])
+    sizes = np.array([sum(b - a for a, b in epoch.rows) for epoch in epochs])
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    final = np.zeros(len(part), np.bool_)
+    finished = np.array([epoch.finished for epoch in epochs])
+    final[starts[1:][finished] - 1] = True
+    _settle_form(run, part, final, sizes)
+    heavy = final & (part.form == Form.HEAVY)
+    # On Keras 3's last line the time is the elapsed one, elsewhere the time left.
+    part.elapsed[heavy], part.eta[heavy] = part.eta[heavy], np.nan
+    if run.counts is None:
+        settle_units(run, part, int(starts[1]), epochs[0].total)
+    total = np.array([epoch.total for epoch in epochs], np.int64)
+    size = run.batch_size if run.counts == "samples" and run.batch_size else 1
+    seen = np.where(part.form >= Form.QUIET, np.repeat(total, sizes), part.step)
+    of = -(-total // size)
+    _steps_per_epoch(run, of)
+    if run.started is None and len(clock := part.clock[~np.isnan(part.clock)]):
+        run.started = float(clock[0])
+    columns = Epochs(
+        starts=starts.astype(np.int64),
+        epoch=np.array([epoch.number for epoch in epochs], np.int64),
+        of=of,
+        total=total,
+        complete=finished,
+        step=-(-seen // size),
+        seen=seen,
+        final=final,
+        form=part.form,
+        values=part.values,
+        decimals=part.decimals,
+        **{name: getattr(part, name) for name in TIMES},
+    )
+    return Batch(
+        run,
+        columns,
+        [e.label for e in epochs],
+        [e.line for e in epochs],
+        [e.last_line for e in epochs],
+        part.line,
+        part.byte,
+        np.array([e.began for e in epochs], np.float64),
+    )
+
+
+def _settle_form(run: Run, part: Updates, final: NDArray[np.bool_], sizes: Ints) -> None:
+    """Give lines with a time left the form of their epoch's last line: alone they show none."""
+    open_form = (part.form == Form.BAR) & ~part.last
+    epoch = np.repeat(np.arange(len(sizes)), sizes)
+    own = np.full(len(sizes), -1)
+    own[epoch[final]] = part.form[final]
+    # An epoch without a last line is like the one before it, or of the later, wider era.
+    before = np.maximum.accumulate(np.where(own >= 0, np.arange(len(own)), -1))
+    known = np.where(before >= 0, own[before], run.form or Form.BAR_STEP)
+    part.form[open_form] = known[epoch[open_form]]
+    # Also where only last lines were shown: the next batch of epochs may need it.
+    run.form = int(known[-1])
+
+
+def _steps_per_epoch(run: Run, of: Ints) -> None:
+    known = of[of > 0]
+    if not len(known) or run.steps_change:
+        return
+    run.steps_change = bool((known != (run.steps_per_epoch or known[0])).any())
+    run.steps_per_epoch = None if run.steps_change else int(known[0])
+
+
+def settle_units(run: Run, rows: Updates, first: int, total: int) -> None:
+    """Whether the run's bars count samples or steps, and its batch size.
+
+    Judged by its first epoch, the rows before ``first`` with the target ``total``, and by
+    ``Train on N samples``. Without that line, bars of Keras up to 2.3.1 count samples where all
+    counts are multiples of a batch.
+    """
+    told = run.train_on.data if run.train_on else {}
+    form = rows.form[:first]
+    shown = rows.step[:first][~rows.last[:first] & (rows.step[:first] > 0)]
+    counts = np.array(sorted(set(shown.tolist())), np.int64)
+    counts = counts[counts < rows.of[:first].max(initial=0)]
+    unit = int(np.gcd.reduce(counts)) if len(counts) else 0
+    # The first update of an epoch is always drawn, so its count is one batch; where the head of
+    # the epoch is missing, two counts as close as the common divisor are one batch apart.
+    near = len(counts) > 2 and unit == np.diff(counts).min()
+    sure = len(counts) > 1 and unit > 1 and (counts[0] == unit or near)
+    run.samples = told.get("samples")
+    if np.isin(form, (Form.HEAVY, Form.QUIET_STEP)).any() or told.get("steps"):
+        run.counts = "steps"
+    elif (form == Form.BAR_SAMPLE).any() or (run.samples and total == run.samples):
+        run.counts = "samples"
+    elif not len(counts) and not (form >= Form.QUIET).any():
+        run.counts = "unknown"
+    elif _waits_at_end(rows, first) or not sure:
+        run.counts = "steps"
+    else:
+        run.counts = "samples"
+    if run.counts == "samples":
+        run.batch_size = run.batch_size or (unit if sure else None)
+        run.samples = run.samples or total or None
+
+
+def _waits_at_end(rows: Updates, first: int) -> bool:
+    """Whether an update with a time left stands at N/N: TF 2.2 and later, which count steps."""
+    return bool(((rows.step == rows.of) & ~np.isnan(rows.eta) & ~rows.last)[:first].any())
