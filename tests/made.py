@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from logparse.findings.registry import Tables
 from logparse.reading.records import Form
+from logparse.tables import frame, schema
 from logparse.training.epochs import Epochs
 from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE
 
@@ -100,3 +103,31 @@ def training(
     level = 0.5 + 1.5 * np.exp(-k / (2 * steps)) - drop * noise * np.arange(epochs)[:, None]
     out: Array = level + rng.normal(0, noise, k.shape)
     return out
+
+
+def tables(**rows: dict[str, object]) -> Tables:
+    """The small tables from the columns given; columns and tables not given are null or empty."""
+    made = {}
+    for name in Tables.__dataclass_fields__:
+        given = rows.get(name, {})
+        n = max((len(values) for values in given.values()), default=0)  # type: ignore[arg-type]
+        made[name] = frame(name, {key: [None] * n for key in schema(name)} | given)
+    return Tables(**made)
+
+
+def learning_tables(
+    curves: dict[str, Array], *, seconds: float | None = None, **rows: dict[str, object]
+) -> Tables:
+    """Tables of one run whose epochs end with these values; its lines are 10 an epoch."""
+    n = max(map(len, curves.values()))
+    epoch = np.arange(1, n + 1)
+    epochs: dict[str, object] = {"run": [1] * n, "epoch": epoch, "complete": [True] * n}
+    epochs |= {"first_line": 10 * epoch, "last_line": 10 * epoch + 9, "seconds": [seconds] * n}
+    metrics: dict[str, object] = {
+        "run": [1] * (n * len(curves)),
+        "epoch": np.repeat(epoch, len(curves)),
+        "metric": list(curves) * n,
+        "shown": pl.Series(np.column_stack(list(curves.values())).ravel()),
+    }
+    given = {"runs": {"run": [1]}, "epochs": epochs, "metrics": metrics}
+    return tables(**{name: given.get(name, {}) | rows.get(name, {}) for name in given | rows})

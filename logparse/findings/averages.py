@@ -19,6 +19,7 @@ from logparse.findings.jumps import (
     higher_is_better,
 )
 from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.wording import number
 from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
 
 if TYPE_CHECKING:
@@ -34,18 +35,8 @@ SCHEDULES = ("plateau", "schedule")
 """Kinds of message that say the learning rate changed."""
 
 
-def _number(value: float, like: float = 0.0) -> str:
-    """As Keras prints it: four decimals, fewer for large numbers, no exponent for usual sizes."""
-    size = max(abs(value), abs(like))
-    if size == 0:
-        return "0"
-    if size < 1e-3 or size >= 1e6:
-        return f"{value:.3g}"
-    return f"{value:.{max(0, min(4, 5 - math.floor(math.log10(size)) - 1))}f}"
-
-
 def _signed(value: float, like: float) -> str:
-    text = _number(value, like)
+    text = number(value, like)
     return text if text.startswith("-") else "+" + text
 
 
@@ -71,7 +62,7 @@ def _level(jump: Jump) -> str:
     if kind_of_metric(jump.metric) == "average" and _is_share(jump.metric):
         low, high = max(low, 0.0), min(high, 1.0)
     like = jump.shown
-    return f"{_number(jump.end, like)} (95 % sure: {_number(low, like)} to {_number(high, like)})"
+    return f"{number(jump.end, like)} (95 % sure: {number(low, like)} to {number(high, like)})"
 
 
 def _is_share(metric: str) -> bool:
@@ -87,10 +78,10 @@ def _what_is_what(jump: Jump) -> str:
         else f"the first {jump.first_step} batches of epoch {jump.epoch}"
     )
     return (
-        f"{jump.metric} goes from {_number(jump.shown)} to {_number(jump.first)} between epochs "
-        f"{before} and {jump.epoch}, but the two are not the same thing: {_number(jump.shown)} is "
+        f"{jump.metric} goes from {number(jump.shown)} to {number(jump.first)} between epochs "
+        f"{before} and {jump.epoch}, but the two are not the same thing: {number(jump.shown)} is "
         f"the average over all batches of epoch {before}, from its first to its last, and "
-        f"{_number(jump.first)} is {after}."
+        f"{number(jump.first)} is {after}."
     )
 
 
@@ -155,7 +146,7 @@ def averaging_jump(tables: Tables) -> Iterable[Finding]:
             message=f"{_what_is_what(jump)} At the end of epoch {jump.epoch - 1} the network was "
             f"already at {_level(jump)}. Of the {_signed(jump.size, like)}, averaging alone gives "
             f"{_signed(jump.averaging, like)}; what is left, "
-            f"{_signed(jump.remainder, like)} +- {_number(1.96 * jump.error, like)}, is no more "
+            f"{_signed(jump.remainder, like)} +- {number(1.96 * jump.error, like)}, is no more "
             f"than chance (probability {_chance(jump.probability)})."
             + _others(found, "of the same kind"),
             advice="Nothing is wrong with the training: the first number of an epoch is no "
@@ -203,10 +194,10 @@ def real_jump(tables: Tables) -> Iterable[Finding]:
             n=len(found),
             message=f"{jump.metric} really changes between epochs {jump.epoch - 1} and "
             f"{jump.epoch}: the batches end at {_level(jump)} and start at "
-            f"{_number(jump.start, jump.shown)}. Of the shown {_signed(jump.size, like)} "
-            f"({_number(jump.shown)} to {_number(jump.first)}), averaging gives "
+            f"{number(jump.start, jump.shown)}. Of the shown {_signed(jump.size, like)} "
+            f"({number(jump.shown)} to {number(jump.first)}), averaging gives "
             f"{_signed(jump.averaging, like)}; the rest, {_signed(jump.remainder, like)} +- "
-            f"{_number(1.96 * jump.error, like)} or {abs(noise):.1f} times the scatter of one "
+            f"{number(1.96 * jump.error, like)} or {abs(noise):.1f} times the scatter of one "
             f"batch, would come by chance in {_chance(jump.probability)} of cases. {cause}"
             + _others(found, "real"),
             advice=advice,
@@ -342,9 +333,9 @@ def wrong_epoch_value(tables: Tables) -> Iterable[Finding]:
             baseline=like,
             threshold=DIFFERS,
             n=len(rows),
-            message=f"The {group.metric} printed at the end of epoch {epoch}, {_number(shown[i])}, "
-            f"is not the mean of that epoch: the true mean is {_number(like)} (95 % sure: "
-            f"{_number(group['mean_low'][i], like)} to {_number(group['mean_high'][i], like)}), "
+            message=f"The {group.metric} printed at the end of epoch {epoch}, {number(shown[i])}, "
+            f"is not the mean of that epoch: the true mean is {number(like)} (95 % sure: "
+            f"{number(group['mean_low'][i], like)} to {number(group['mean_high'][i], like)}), "
             f"so the line is {abs(off):.1f} % too {'high' if off > 0 else 'low'}. This Keras "
             f"averages the running average a second time. {len(rows)} of {len(shown)} epochs are "
             "off by more than 0.5 %.",
@@ -392,7 +383,7 @@ def false_drop(tables: Tables) -> Iterable[Finding]:
             threshold=DIFFERS,
             n=len(rows),
             message=f"At the last step of epoch {epoch} {group.metric} seems to jump from "
-            f"{_number(before[i])} to {_number(shown[i])} ({step:+.1f} %). Nothing happened there: "
+            f"{number(before[i])} to {number(shown[i])} ({step:+.1f} %). Nothing happened there: "
             "while an epoch runs this Keras shows an average of averages, in which early batches "
             f"count many times, and its last line shows the true mean. {len(rows)} of "
             f"{len(shown)} epochs end so.",
@@ -445,9 +436,9 @@ def validation_seems_better(tables: Tables) -> Iterable[Finding]:
             threshold=float(sign * reach[k]),
             n=int(explained.sum()),
             message=f"In {int(explained.sum())} of {len(common)} epochs val_{metric} looks better "
-            f"than {metric}, as in epoch {int(common[k])}: {_number(sign * validation[k])} against "
-            f"{_number(sign * shown[k])}. But {_number(sign * shown[k])} is the average over the "
+            f"than {metric}, as in epoch {int(common[k])}: {number(sign * validation[k])} against "
+            f"{number(sign * shown[k])}. But {number(sign * shown[k])} is the average over the "
             "whole epoch, while validation is measured at its end, where the training batches "
-            f"stood at {_number(sign * end[k])}.",
+            f"stood at {number(sign * end[k])}.",
             advice="Compare validation with the training level at the end of the epoch.",
         )
