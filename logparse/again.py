@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logparse.pipeline import Options, first_clock_laws
+from logparse.reading.records import Chunk
 from logparse.reading.source import Upload, open_sources
-from logparse.stream import choose, chunks_of, head_of
+from logparse.stream import Recognised, TextLog
 from logparse.tables import TABLES, frame
 from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import Laws
@@ -30,13 +30,19 @@ KEPT_ROWS = 250_000
 class Again:
     """What makes the large tables of one log when they are asked for."""
 
-    def __init__(self, options: Options, spec: str | Upload | None, name: str) -> None:
+    def __init__(
+        self,
+        options: Options,
+        chunks: Callable[[], Iterator[Chunk]] | None = None,
+        scalars: Callable[[], pl.DataFrame] | None = None,
+    ) -> None:
+        """``chunks`` reads the log again, None if that cannot be; ``scalars`` makes that table."""
         self.laws: dict[int, Law] = {}
         self.numbers: dict[int, int] = {}
         """Numbers of the runs, by where they begin."""
         self.order: dict[str, int] = {}
         """Metrics, numbered as the log shows them first."""
-        self._options, self._spec, self._name = options, spec, name
+        self._options, self._chunks, self._scalars = options, chunks, scalars
         self._kept: list[Batch] | None = []
         self._rows = 0
 
@@ -46,11 +52,15 @@ class Again:
             return
         self._rows += len(batch.line)
         self._kept.append(batch)
-        if self._rows > KEPT_ROWS and self._spec is not None:
+        if self._rows > KEPT_ROWS and self._chunks is not None:
             self._kept = None
 
     def frames(self, name: str) -> Iterator[pl.DataFrame]:
-        """One of the tables ``updates`` and ``batches``, in parts."""
+        """One of the tables ``updates``, ``batches`` and ``scalars``, in parts."""
+        if name == "scalars":
+            if self._scalars:
+                yield self._scalars()
+            return
         clocks: dict[int, int] = {}
         for batch in self._batches():
             yield self._updates(batch, clocks) if name == "updates" else self._rebuilt(batch)
@@ -92,18 +102,19 @@ class Again:
         if self._kept is not None:
             yield from self._kept
             return
-        assert self._spec is not None
-        for source in open_sources(self._spec):
-            if source.name != self._name:
-                continue
-            blocks = source.blocks()
-            head, rest = head_of(blocks)
-            reader, _ = choose(head, self._options.reader, search=True)
-            assert reader is not None
-            runs = Runs(self._options.batch_size)
-            for chunk in chunks_of(reader, chain([head], rest)):
-                yield from runs.feed(chunk)
-            yield from runs.finish()
+        assert self._chunks is not None
+        runs = Runs(self._options.batch_size)
+        for chunk in self._chunks():
+            yield from runs.feed(chunk)
+        yield from runs.finish()
+
+
+def text_again(spec: str | Upload, name: str, options: Options) -> Iterator[Chunk]:
+    """The chunks of one text log in a file or archive, read again."""
+    for source in open_sources(spec):
+        if source.name == name:
+            yield from TextLog(Recognised(source, options.reader)).chunks()
+            return
 
 
 def _updates(batch: Batch, run: int, laws: Laws) -> dict[str, Any]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from logparse.again import Again
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
+from logparse.logs import Failure, Opened, open_logs, open_stream
 from logparse.pipeline import Options, Pipeline
-from logparse.reading.detect import not_a_log, reader_named
-from logparse.reading.source import Source, Upload, open_sources
-from logparse.stream import choose, chunks_of, head_of, watched
+from logparse.reading.detect import check_name
+from logparse.reading.event_names import RESTARTS, Restarts
+from logparse.reading.paths import expand, is_folder
+from logparse.reading.source import Upload
+from logparse.stream import Progress
 from logparse.tables import TABLES, empty, frame
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
     import polars as pl
+
+__all__ = ["Analysis", "Failure", "SourceInfo", "analyze", "analyze_many"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +48,12 @@ class SourceInfo:
     """Rejects and messages beyond what is kept one by one, by kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A log that could not be analysed, and why."""
-
-    name: str
-    error: LogparseError
-    skipped: bool = False
-    """A member of an archive that is no log, like a link: passed over on purpose."""
-
-
 class Analysis:
     """Everything known about one log, as the tables of ``logparse.tables``.
 
     Attributes:
         source: what was read and where each byte went.
-        runs, epochs, metrics, findings, messages, rejects, layers, models: polars frames.
+        runs, epochs, metrics, findings, messages, rejects, layers, models, tags: polars frames.
     """
 
     def __init__(self, source: SourceInfo, tables: dict[str, pl.DataFrame], again: Again) -> None:
@@ -74,6 +69,7 @@ class Analysis:
     rejects = property(lambda self: self._tables["rejects"])
     layers = property(lambda self: self._tables["layers"])
     models = property(lambda self: self._tables["models"])
+    tags = property(lambda self: self._tables["tags"])
 
     @property
     def updates(self) -> pl.DataFrame:
@@ -84,6 +80,11 @@ class Analysis:
     def batches(self) -> pl.DataFrame:
         """The batch values behind the updates, made when first asked for."""
         return self.table("batches")
+
+    @property
+    def scalars(self) -> pl.DataFrame:
+        """Every scalar of TensorBoard events, made when first asked for."""
+        return self.table("scalars")
 
     def table(self, name: str) -> pl.DataFrame:
         """One of the tables, by name.
@@ -161,11 +162,13 @@ def analyze(
     select: Iterable[str] | None = None,
     ignore: Iterable[str] = (),
     sha256: bool = True,
+    restarts: Restarts = "keep",
 ) -> Analysis:
     """Read one log and say what happened.
 
     Args:
-        log: a path, ``-`` for standard input, ``archive.zip::member``, or a binary stream.
+        log: a path, ``-`` for standard input, ``archive.zip::member``, a URL, or a binary stream.
+            A folder must hold one log: a text, or the TensorBoard event files of one run.
         reader: name of the reader, where detection is wrong.
         law: law of the averages (see ``logparse.tables``), where the log cannot tell.
         keras: version of Keras that wrote it, like ``3.10``: another way to say the law.
@@ -173,6 +176,9 @@ def analyze(
         select: codes of findings to look for, or their beginnings; all by default.
         ignore: codes not to look for.
         sha256: also compute the hash of the log, which the JSON report states.
+        restarts: what to do where several fits wrote events into one folder: ``keep`` all,
+            ``segment`` (each file is a run of its own), or ``preempt`` (a later fit replaces the
+            epochs that it does again).
 
     Raises:
         LogparseError: it cannot be read, holds several logs, or an option makes no sense.
@@ -182,11 +188,16 @@ def analyze(
         >>> analysis.runs["law"].to_list()
         ['mean of means, true end']
     """
-    options = _options(reader, law, keras, batch_size, select, ignore, sha256)
+    options = _options(reader, law, keras, batch_size, select, ignore, sha256, restarts=restarts)
     if not isinstance(log, str | os.PathLike):
-        return _analyze_stream(log, options)
+        first = open_stream(log, options)
+        if isinstance(first, Failure):
+            raise first.error
+        return _analyze(first, options)
     spec = os.fspath(log)
-    found = list(_sources(spec, options))
+    specs = expand([spec]) if is_folder(spec) else [spec]
+    many = specs != [spec]
+    found = [result for one in specs for result in _sources(one, options, skip_foreign=many)]
     logs = [result for result in found if isinstance(result, Analysis)]
     for result in found:
         if isinstance(result, Failure) and not (result.skipped and logs):
@@ -209,8 +220,6 @@ def analyze_many(
         options: as in ``analyze``; and ``progress``, which is called with the name of a log, the
             bytes read so far and its size, if known. What it raises ends the work.
     """
-    from logparse.reading.source import expand
-
     given = _options(**options)
     for path in paths:
         if isinstance(path, Upload):
@@ -234,76 +243,71 @@ def _options(
     select: Iterable[str] | None = None,
     ignore: Iterable[str] = (),
     sha256: bool = True,
-    progress: Callable[[str, int, int | None], None] | None = None,
+    progress: Progress | None = None,
+    restarts: Restarts = "keep",
 ) -> Options:
     if reader is not None:
-        reader_named(reader)
+        check_name(reader)
     if law is not None and law not in SHOWN_LAWS:
         raise UsageError(f"no law is called {law!r}; there are {', '.join(map(repr, SHOWN_LAWS))}")
     if keras is not None and law is None:
         law = law_of_keras(keras)
     if batch_size is not None and batch_size < 1:
         raise UsageError("a batch holds at least one sample")
+    if restarts not in RESTARTS:
+        raise UsageError(f"restarts is one of {', '.join(RESTARTS)}, not {restarts!r}")
     chosen = tuple(select) if select is not None else None
-    return Options(reader, law, keras, batch_size, chosen, tuple(ignore), sha256, progress)
+    return Options(
+        reader, law, keras, batch_size, chosen, tuple(ignore), sha256, progress, restarts
+    )
 
 
 def _sources(
     spec: str | Upload, options: Options, *, skip_foreign: bool = False
 ) -> Iterator[Analysis | Failure]:
     """Every log in one file or archive, analysed; in a folder, what is no log is skipped."""
-    sources = open_sources(spec, sha256=options.sha256)
-    try:
-        for source in sources:
-            in_memory = isinstance(spec, Upload)
-            again = Again(options, spec if source.path or in_memory else None, source.name)
-            try:
-                yield _analyze(source, options, again, search=not skip_foreign)
-            except NotALogError as error:
-                yield Failure(source.name, error, skipped=skip_foreign)
-            except LogparseError as error:
-                yield Failure(source.name, error)
-    except LogparseError as error:
-        yield Failure(spec.name if isinstance(spec, Upload) else spec, error)
-    for member in sources.skipped:
-        yield Failure(member.name, SourceError(f"{member.name}: {member.reason}"), skipped=True)
+    for found in open_logs(spec, options, skip_foreign=skip_foreign):
+        if isinstance(found, Failure):
+            yield found
+            continue
+        try:
+            yield _analyze(found, options)
+        except NotALogError as error:
+            yield Failure(found.log.title, error, skipped=skip_foreign)
+        except LogparseError as error:
+            yield Failure(found.log.title, error)
 
 
-def _analyze_stream(stream: IO[bytes], options: Options) -> Analysis:
-    source = next(open_sources("-", stdin=cast("BinaryIO", stream), sha256=options.sha256))
-    return _analyze(source, options, Again(options, None, source.name))
+def _analyze(opened: Opened, options: Options) -> Analysis:
+    """Read one log to its end.
 
-
-def _analyze(source: Source, options: Options, again: Again, *, search: bool = True) -> Analysis:
-    """Read one source to its end; with ``search`` also one whose beginning tells nothing."""
-    blocks = watched(source, options.progress)
-    head, rest = head_of(blocks)
-    reader, reason = choose(head, options.reader, search=search)
-    if reader is None:
-        raise not_a_log(source.name, head)
-    pipeline = Pipeline(reader, options)
-    for chunk in chunks_of(reader, chain([head], rest)):
+    Raises:
+        LogparseError: it cannot be read on, or there is nothing in it.
+    """
+    log, again = opened.log, opened.again
+    pipeline = Pipeline(log, options)
+    for chunk in log.chunks():
         for batch in pipeline.take(chunk):
             again.keep(batch)
     for batch in pipeline.finish():
         again.keep(batch)
-    if not pipeline.seen:
-        raise not_a_log(source.name, head)
-    account = reader.account
-    ignored = dict(account.ignored) | ({"byte order mark": source.bom} if source.bom else {})
+    if not pipeline.seen and not log.plain:
+        raise log.nothing()
+    account = log.account
+    not_kept = (pipeline.not_kept, log.not_kept, pipeline.runs.dropped)
     info = SourceInfo(
-        name=source.name,
-        size=account.size + source.bom,
-        sha256=source.sha256,
-        reader=reader.name,
-        reader_reason=reason,
+        name=log.title,
+        size=account.size,
+        sha256=log.sha256,
+        reader=log.name,
+        reader_reason=log.reason,
         read=account.read,
-        ignored={rule: size for rule, size in ignored.items() if size},
+        ignored=dict(account.ignored),
         rejected=account.rejected,
         pending=account.pending,
-        lines=pipeline.lines,
-        damage=source.damage,
-        not_kept=pipeline.not_kept | pipeline.runs.dropped,
+        lines=log.lines,
+        damage=log.damage,
+        not_kept=dict(sum(map(Counter, not_kept), Counter[str]())),
     )
     tables, laws = pipeline.tables()
     again.laws, again.order = laws, pipeline.order

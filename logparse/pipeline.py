@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logparse.limits import REJECTS_KEPT
-from logparse.reading.detect import Reader
 from logparse.reading.records import Chunk, Floats, Reject
+from logparse.stream import Log, Progress
 from logparse.tables import TABLES, Columns, empty, frame
 from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import ANY_LAW, ClockLaw
@@ -22,6 +22,8 @@ from logparse.training.untangle import worker_name
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from logparse.reading.event_names import Restarts
 
 LOT_EPOCHS = 512
 """Closed epochs that are summarised together: each lot has a fixed cost."""
@@ -41,8 +43,10 @@ class Options:
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
     sha256: bool = True
-    progress: Callable[[str, int, int | None], None] | None = None
+    progress: Progress | None = None
     """Called with a log's name, the bytes read and its size, if known; may raise to stop."""
+    restarts: Restarts = "keep"
+    """What to do with events of several fits in one folder."""
 
 
 @dataclass(slots=True)
@@ -72,8 +76,8 @@ class _RunParts:
 class Pipeline:
     """Blocks of one log -> batches of closed epochs, and what is kept of each."""
 
-    def __init__(self, reader: Reader, options: Options) -> None:
-        self.reader, self.options = reader, options
+    def __init__(self, log: Log, options: Options) -> None:
+        self.log, self.options = log, options
         self.runs = Runs(options.batch_size)
         self.parts: dict[int, _RunParts] = {}
         """What is kept of each run, by identity: numbers come at the end."""
@@ -82,11 +86,6 @@ class Pipeline:
         """Metrics, numbered as the log shows them first."""
         self.not_kept: dict[str, int] = {}
         self.seen = False
-
-    @property
-    def lines(self) -> int:
-        """Lines read so far."""
-        return int(getattr(self.reader, "lines", 0))
 
     def finish(self) -> Iterator[Batch]:
         """The epochs still open at the end of the log, counted in."""
@@ -176,11 +175,12 @@ class Pipeline:
             if id(message.run) in self.parts:
                 self.parts[id(message.run)].evidence.note(message.text)
         laws = {parts.run.number: self._law(parts) for parts in self._in_order()}
-        summary = getattr(self.reader, "summary", None)
+        summary = getattr(self.log, "summary", None)
         layers = summary.layers if summary else empty("layers")
         models = summary.summaries if summary else []
         tables = {
             "runs": frame("runs", self._runs(laws)),
+            "tags": frame("tags", getattr(self.log, "tag_rows", lambda: empty("tags"))()),
             "epochs": self._epochs(),
             "metrics": self._metrics(laws),
             "messages": frame(
@@ -216,14 +216,17 @@ class Pipeline:
         )
 
     def _runs(self, laws: dict[int, Law]) -> Columns:
+        plain: Columns | None = getattr(self.log, "plain_runs", None)
+        if plain and not self.runs.runs:
+            return plain
         columns = empty("runs")
-        names = getattr(getattr(self.reader, "channels", None), "names", [None])
+        names = getattr(self.log, "channels", [None])
         channels = {run.channel for run in self.runs.runs}
         for run in self.runs.runs:
             law = laws.get(run.number) or Law(None, "no update is shown", readings=())
             row = {
                 "run": run.number,
-                "reader": self.reader.name,
+                "reader": self.log.name,
                 "keras": law.keras,
                 "law": law.name,
                 "law_reason": law.reason,

@@ -2,18 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Protocol
 
 from logparse.ahead import ahead
-from logparse.reading.detect import HEAD_BYTES, SURE, Reader, guesses, reader_named
-from logparse.reading.keras_log import KerasLog
-from logparse.reading.records import Chunk
+from logparse.errors import NotALogError
+from logparse.reading.detect import (
+    EVENTS,
+    HEAD_BYTES,
+    SURE,
+    Reader,
+    guesses,
+    not_a_log,
+    reader_named,
+)
+from logparse.reading.records import Account, Chunk
 from logparse.reading.source import Source
 
+Progress = Callable[[str, int, int | None], None]
+"""Is told of each block read: name of the log, bytes so far, bytes in all if known; may raise."""
 
-def watched(
-    source: Source, progress: Callable[[str, int, int | None], None] | None
-) -> Iterator[bytes]:
+
+class Log(Protocol):
+    """One log, of whatever kind: its chunks, and what became of its bytes once they are read.
+
+    ``plain`` says that there is something in it, but no training; ``nothing`` is the error where
+    there is not even that.
+    """
+
+    name: str
+    """Of the reader."""
+    title: str
+    """Of the log."""
+    reason: str
+    """Why this reader."""
+
+    @property
+    def account(self) -> Account:
+        """Where each byte went."""
+        ...
+
+    @property
+    def lines(self) -> int:
+        """Lines, or scalars of events."""
+        ...
+
+    @property
+    def damage(self) -> str | None:
+        """What was wrong with packed files."""
+        ...
+
+    @property
+    def not_kept(self) -> dict[str, int]:
+        """Rejects that no chunk holds, by kind."""
+        ...
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of the content, if it was asked for."""
+        ...
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is something in it, but no training."""
+        ...
+
+    def nothing(self) -> NotALogError:
+        """The error where there is nothing in it."""
+        ...
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Its chunks, in order."""
+        ...
+
+
+def watched(source: Source, progress: Progress | None) -> Iterator[bytes]:
     """The blocks of a source; ``progress`` is told of each one, and may raise to stop."""
     read = 0
     for block in source.blocks():
@@ -33,17 +97,106 @@ def head_of(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, blocks
 
 
-def choose(head: bytes, asked: str | None, *, search: bool) -> tuple[Reader | None, str]:
+def choose(head: bytes, asked: str | None, *, search: bool) -> tuple[str | None, str]:
     """The reader of a log that begins like this, and why; with ``search`` there is always one."""
     if asked:
-        return reader_named(asked), "asked for"
+        return asked, "asked for"
     best = guesses(head[:HEAD_BYTES])[0]
     if best.score >= SURE:
-        return reader_named(best.reader), best.reason
+        return best.reader, best.reason
     if not search:
         return None, best.reason
     # A log may begin with pages of other output: the Keras reader passes over them.
-    return KerasLog(), "nothing in its beginning tells, so it was searched to its end"
+    return "keras", "nothing in its beginning tells, so it was searched to its end"
+
+
+class Recognised:
+    """A source whose reader is known; its blocks, the head included, are still to be read.
+
+    Attributes:
+        reader: name of the reader.
+        reason: why it is taken.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        asked: str | None = None,
+        *,
+        search: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
+        """Look at the head of a source; ``asked``, ``search`` as in ``choose``.
+
+        Raises:
+            NotALogError: no reader knows it, and it must not be searched.
+            SourceError: it cannot be read.
+        """
+        self.source = source
+        self.head, rest = head_of(watched(source, progress))
+        reader, self.reason = choose(self.head, asked, search=search)
+        if reader is None:
+            raise not_a_log(source.name, self.head)
+        self.reader = reader
+        self.blocks: Iterable[bytes] = chain([self.head], rest)
+
+    @property
+    def is_events(self) -> bool:
+        """Whether these are TensorBoard events, which are read as files of a run."""
+        return self.reader == EVENTS
+
+
+class TextLog:
+    """A log in text, read once; see ``Log``."""
+
+    def __init__(self, found: Recognised) -> None:
+        self._found = found
+        self.reader: Reader = reader_named(found.reader)
+        self.name, self.title, self.reason = self.reader.name, found.source.name, found.reason
+        self.not_kept: dict[str, int] = {}
+        self.plain = False
+
+    @property
+    def account(self) -> Account:
+        """Where each byte went, those of a byte order mark too."""
+        found, bom = self.reader.account, self._found.source.bom
+        ignored = {rule: size for rule, size in found.ignored.items() if size}
+        total = Account(found.read, rejected=found.rejected, pending=found.pending)
+        total.ignored.update(ignored | ({"byte order mark": bom} if bom else {}))
+        return total
+
+    @property
+    def lines(self) -> int:
+        """Lines read so far."""
+        return int(getattr(self.reader, "lines", 0))
+
+    @property
+    def damage(self) -> str | None:
+        """What was wrong with a packed file."""
+        return self._found.source.damage
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of the content, if it was asked for."""
+        return self._found.source.sha256
+
+    @property
+    def channels(self) -> list[str | None]:
+        """Marks of the workers whose lines it holds, by number."""
+        return getattr(getattr(self.reader, "channels", None), "names", [None])
+
+    @property
+    def summary(self) -> object | None:
+        """What it printed of models."""
+        return getattr(self.reader, "summary", None)
+
+    def nothing(self) -> NotALogError:
+        """What to say where there is no training in it."""
+        return not_a_log(self.title, self._found.head)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Chunks of the log, in order."""
+        return chunks_of(self.reader, iter(self._found.blocks))
 
 
 def chunks_of(reader: Reader, blocks: Iterator[bytes]) -> Iterator[Chunk]:

@@ -178,11 +178,38 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _c("text", "str", "text as printed"),
     ),
     "rejects": (
-        _LINE,
-        _c("start", "int", "offset of its first byte"),
+        _c("line", "int", "line of the log, from 1", null="a record of an event file"),
+        _c("file", "str", "file of the run that it is in", null="the log is one file"),
+        _c("start", "int", "offset of its first byte, in that file"),
         _c("end", "int", "offset after its last byte"),
         _c("kind", "str", "why it could not be read"),
         _c("excerpt", "str", "its beginning"),
+    ),
+    "tags": (
+        _c("part", "str", "train or validation", null="the run has no such parts"),
+        _c("tag", "str", "name of the scalar, as written"),
+        _c("n", "int", "values"),
+        _c("first_step", "int", "step of the first value"),
+        _c("last_step", "int", "step of the last value"),
+        _c("first", "float", "first value", null="not finite"),
+        _c("last", "float", "last value", null="not finite"),
+        _c("least", "float", "least finite value", null="none is finite"),
+        _c("greatest", "float", "greatest finite value", null="none is finite"),
+        _c("not_finite", "int", "values that are nan or infinite"),
+        _c("started", "float", "wall time of the first value, seconds since 1970 UTC", "s"),
+        _c("ended", "float", "wall time of the last value", "s"),
+    ),
+    "scalars": (
+        _c("file", "str", "event file, below the folder of the run"),
+        _c("part", "str", "train, validation or empty"),
+        _c("segment", "int", "number of the file among those of its part; see --restarts"),
+        _c("order", "int", "place among the scalars of its file, from 0"),
+        _c("byte", "int", "offset of its record in the file"),
+        _c("wall_time", "float", "when it was written, seconds since 1970 UTC", "s"),
+        _c("step", "int", "step as written; no key: a later fit may count from 1 again"),
+        _c("tag", "str", "name as written"),
+        _c("value", "float", "value, exactly; float32 widened"),
+        _c("dtype", "str", "type of the number in the file"),
     ),
     "layers": (
         _c("model", "int", "number of the summary in the log, from 1"),
@@ -203,7 +230,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _LINE,
     ),
 }
-"""Tables by name. ``updates`` has one more float column for each metric, as shown."""
+"""Tables by name. ``updates`` has one more float column for each metric, as shown. ``tags`` and
+``scalars`` are of TensorBoard events, in which lines are scalars of the training files, counted."""
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import polars as pl
 from logparse import analysis, stream
 from logparse.again import Again
 from logparse.errors import NotALogError
+from logparse.logs import Opened
 from logparse.pipeline import Options
 from logparse.reading import keras_log
 from logparse.reading.detect import reader_named
@@ -134,7 +135,7 @@ def check_places(found: Reading, size: int) -> None:
 class _InPieces:
     """A source that gives its bytes as they were cut."""
 
-    name, sha256, bom, damage, path = "log", None, 0, None, None
+    name, sha256, bom, damage, path, size = "log", None, 0, None, None, None
 
     def __init__(self, data: bytes, cuts: Iterable[int]) -> None:
         self.pieces = pieces(data, cuts)
@@ -151,7 +152,8 @@ def tables(
     head, stream.HEAD_BYTES = stream.HEAD_BYTES, 0
     try:
         source: Any = _InPieces(data, cuts)
-        found = analysis._analyze(source, options, Again(options, None, "log"))
+        log = stream.TextLog(stream.Recognised(source, reader))
+        found = analysis._analyze(Opened(log, Again(options)), options)
     except NotALogError:
         return {}
     finally:

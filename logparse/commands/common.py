@@ -12,12 +12,17 @@ from typing import Any
 
 from logparse.errors import LogparseError, UsageError
 from logparse.options import Parser, nearest
+from logparse.reading.event_names import RESTARTS
 
 FINE, FOUND, USAGE, NOTHING, SOME, INTERRUPTED, CLOSED = 0, 1, 2, 3, 4, 130, 141
 """Exit codes; ``options.EXIT_CODES`` says what they mean."""
 
 FAIL_ON = ("never", "info", "warning", "error")
 """What ``--fail-on`` takes: never, or the severities of findings, the worst last."""
+
+
+READING = ("reader", "law", "keras", "batch_size", "restarts")
+"""What ``reading_options`` adds."""
 
 
 def reading_options(parser: Parser) -> None:
@@ -27,6 +32,9 @@ def reading_options(parser: Parser) -> None:
     parser.option("--keras", metavar="VERSION", help="Keras version that wrote the log.")
     parser.option(
         "--batch-size", metavar="N", type=count, help="Samples in a batch, if you know it."
+    )
+    choice_option(
+        parser, "--restarts", RESTARTS, "Events of several fits in one folder: what to keep."
     )
 
 
@@ -56,7 +64,7 @@ def count(text: str) -> int:
 
 def given_reading(given: Namespace) -> dict[str, Any]:
     """Those options of ``reading_options`` that were given, as ``analyze`` takes them."""
-    options = {name: getattr(given, name) for name in ("reader", "law", "keras", "batch_size")}
+    options = {name: getattr(given, name) for name in READING}
     return {name: value for name, value in options.items() if value is not None}
 
 

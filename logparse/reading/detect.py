@@ -38,7 +38,15 @@ class Reader(Protocol):
 
 
 READERS: dict[str, type[Reader]] = {"keras": KerasLog, "csv": CsvLogReader}
-"""Readers by name. A new one is one file and one line here."""
+"""Readers of text by name. A new one is one file and one line here."""
+
+EVENTS = "tfevents"
+"""The reader of TensorBoard events, ``event_log.EventLog``: it takes the files of a whole run."""
+
+EVENTS_DOC = "Reads the TensorBoard event files of a run, whoever wrote them."
+
+NAMES = (*READERS, EVENTS)
+"""What ``--reader`` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +61,38 @@ class Guess:
 def guesses(head: bytes) -> list[Guess]:
     """Every reader's opinion of a log that starts with ``head``, best first."""
     found = [Guess(name, *reader.score(head)) for name, reader in READERS.items()]
+    found.append(Guess(EVENTS, *_events_score(head)))
     return sorted(found, key=lambda guess: -guess.score)
 
 
+def _events_score(head: bytes) -> tuple[float, str]:
+    if b"\0" not in head:
+        return 0.0, "no NUL byte, and every record header has some"
+    # Not before: it imports the library that computes checksums.
+    from logparse.reading.tfrecord import score
+
+    return score(head)
+
+
+def check_name(name: str) -> None:
+    """See that there is a reader of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in NAMES:
+        raise UsageError(f"no reader is called {name!r}; there are {', '.join(sorted(NAMES))}")
+
+
 def reader_named(name: str) -> Reader:
-    """A new reader.
+    """A new reader of text.
 
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in READERS:
-        raise UsageError(f"no reader is called {name!r}; there are {', '.join(sorted(READERS))}")
+    check_name(name)
+    if name == EVENTS:
+        raise UsageError("TensorBoard events are not read as text")
     return READERS[name]()
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from logparse.reading.event_runs import PARTS, EventRun
+from logparse.reading.event_names import PARTS, Restarts
+from logparse.reading.event_runs import EventRun
 from logparse.reading.event_values import DTYPES
 from logparse.reading.tfevents import Scalars
-
-Restarts = Literal["keep", "segment", "preempt"]
-"""What to do where steps begin again: ``keep`` every row, ``segment`` counting the files of a
-part; ``segment``: count a new segment for a tag wherever its step does not grow, so that (part,
-tag, segment, step) is a key; ``preempt``: drop what a later row of the tag overtakes, as
-TensorBoard does."""
 
 
 def scalars_frame(runs: list[EventRun], *, restarts: Restarts = "keep") -> pl.DataFrame:

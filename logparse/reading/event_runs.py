@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from math import isnan, nan
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from logparse.errors import NotALogError, SourceError
 from logparse.limits import BLOCK_BYTES
+from logparse.reading import remote
+from logparse.reading.event_names import PARTS, Restarts, is_event_file, run_of
 from logparse.reading.event_shapes import Shapes
 from logparse.reading.event_tags import Plugins
 from logparse.reading.records import Account, Reject
@@ -30,13 +32,7 @@ from logparse.reading.unpack import Meter, Unpacked, compression
 if TYPE_CHECKING:
     import polars as pl
 
-    from logparse.reading.event_frame import Restarts
-
-PARTS = ("train", "validation")
-"""Folders that Keras makes below the folder of a run."""
-
 _HEAD_BYTES = 1 << 12
-_EMPTY_PROFILE = ".profile-empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,7 @@ class Segment:
     reject_counts: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     records: int = 0
+    scalars: int = 0
     damage: str | None = None
     """What was wrong with a compressed file."""
 
@@ -108,7 +105,7 @@ def find_files(path: str) -> tuple[list[EventFile], str]:
     Raises:
         SourceError: the path does not exist.
     """
-    if "://" in path:
+    if remote.is_url(path):
         return _find_remote(path)
     root = Path(path)
     if root.is_file():
@@ -128,31 +125,17 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
 
 
 def _find_remote(url: str) -> tuple[list[EventFile], str]:
-    try:
-        import fsspec
-    except ImportError:
-        raise SourceError(f"{url}: reading a URL needs the package fsspec") from None
-    try:
-        system, root = fsspec.core.url_to_fs(url)
-        names = [root] if system.isfile(root) else system.find(root)
-    except Exception as error:  # each file system raises its own
-        raise SourceError(f"{url}: {error}") from error
+    def opener(file: str) -> Callable[[], BinaryIO]:
+        return lambda: remote.open_url(file)
 
-    def opener(name: str) -> Callable[[], BinaryIO]:
-        return lambda: cast(BinaryIO, system.open(name, "rb"))
-
-    base = root if names != [root] else str(PurePosixPath(root).parent)
+    root = remote.whole(url)
+    found = [file.url for file in remote.find(url)]
+    base, _, own_name = root.rpartition("/") if found == [root] else (root, "", root)
     return [
-        EventFile(os.path.relpath(name, base).replace(os.sep, "/"), opener(name))
-        for name in names
-        if is_event_file(name)
-    ], PurePosixPath(base).name
-
-
-def is_event_file(name: str) -> bool:
-    """Whether a file of this name is taken for an event file."""
-    base = name.rsplit("/", 1)[-1]
-    return "tfevents" in base and not base.endswith(_EMPTY_PROFILE)
+        EventFile(file.removeprefix(f"{base}/"), opener(file))
+        for file in found
+        if is_event_file(file)
+    ], (base if found == [root] else own_name).rpartition("/")[2]
 
 
 def read_runs(files: Iterable[EventFile], *, own_name: str = "") -> list[EventRun]:
@@ -174,13 +157,33 @@ def read_runs(files: Iterable[EventFile], *, own_name: str = "") -> list[EventRu
     return runs
 
 
-def stream_scalars(segment: Segment, reader: EventsReader) -> Iterator[Scalars]:
+def stream_scalars(
+    segment: Segment,
+    reader: EventsReader,
+    *,
+    look: Callable[[bytes], None] = lambda block: None,
+    size: int | None = None,
+) -> Iterator[Scalars]:
     """The scalars of one file, block by block; at the end its account is complete.
+
+    Args:
+        segment: the file.
+        reader: a new one.
+        look: is given each block of bytes.
+        size: read no more bytes than this: the file may have grown since it was read before.
 
     Raises:
         SourceError: the file cannot be read.
     """
-    yield from map(reader.feed, _blocks(segment))
+    left = size
+    for block in _blocks(segment):
+        part = block if left is None else block[:left]
+        if left is not None:
+            left -= len(part)
+        look(part)
+        yield reader.feed(part)
+        if left == 0:
+            break
     yield reader.finish()
     _settle(segment, reader)
 
@@ -226,6 +229,7 @@ def _settle(segment: Segment, reader: EventsReader) -> None:
     """Note what became of a file's bytes."""
     segment.account, segment.kinds, segment.records = reader.account, reader.kinds, reader.records
     segment.rejects, segment.reject_counts = reader.rejects, reader.reject_counts
+    segment.scalars = reader.scalars
 
 
 def group_runs(files: Iterable[EventFile], own_name: str = "") -> dict[str, list[Segment]]:
@@ -236,15 +240,8 @@ def group_runs(files: Iterable[EventFile], own_name: str = "") -> dict[str, list
     """
     runs: dict[str, list[Segment]] = {}
     for file in sorted(files, key=lambda file: file.name):
-        folder = PurePosixPath(file.name).parent
-        part = folder.name or (own_name if folder == PurePosixPath(".") else "")
-        run = folder
-        if part in PARTS:
-            run = folder.parent
-        else:
-            part = ""
-        segment = Segment(file, part, 0, nan)
-        runs.setdefault(str(run), []).append(segment)
+        run, part = run_of(file.name, own_name)
+        runs.setdefault(run, []).append(Segment(file, part, 0, nan))
     for segments in runs.values():
         if len(segments) > 1:
             for segment in segments:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from math import isnan, nan
+from math import inf, isnan, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logparse.reading.event_names import Restarts
 from logparse.reading.event_runs import EventRun, Segment, stream_scalars
 from logparse.reading.event_shapes import Shapes
 from logparse.reading.event_values import BFLOAT16, DOUBLE, FLOAT, HALF
@@ -69,9 +71,10 @@ def half_unit(values: Floats, decimals: NDArray[np.int8], gap: Ints | int = 1) -
 def keras_events(run: EventRun) -> Iterator[Chunk] | None:
     """Updates and headers of a run as Keras wrote it, None if its tags are not Keras's.
 
-    A header's ``data`` has ``epoch`` (from 1), ``epochs`` (None), ``ended`` (when the epoch's
-    values were written) and ``evaluated`` (when its validation ended), None where not known;
-    ``batch_values`` names the metrics whose updates are the batch's own value, not R_k.
+    A header's ``data`` has ``epoch`` (from 1), ``epochs`` (None), ``after`` (a time before which
+    the epoch cannot have begun), ``ended`` (when the epoch's values were written) and
+    ``evaluated`` (when its validation ended), None where not known; ``batch_values`` names the
+    metrics whose updates are the batch's own value, not R_k; ``new_run`` says that a run begins.
 
     Raises:
         LimitError: more fits or epochs than can be told apart in bounded memory.
@@ -101,8 +104,14 @@ def _listed(blocks: list[Scalars]) -> Blocks:
     return lambda: blocks
 
 
-def keras_chunks(files: list[KerasFile], tags: list[str]) -> Iterator[Chunk] | None:
-    """The same for any files; ``tags`` may grow while they are read."""
+def keras_chunks(
+    files: list[KerasFile], tags: list[str], *, restarts: Restarts = "keep"
+) -> Iterator[Chunk] | None:
+    """The same for any files; ``tags`` may grow while they are read.
+
+    ``restarts="segment"`` marks the first header of every file, so that it begins a run of its
+    own; ``"preempt"`` leaves out the epochs that a later fit of the run did again.
+    """
     validation: dict[tuple[int, int], list[Closing]] = {}
     plans: list[tuple[KerasFile, list[Fit]]] = []
     for file in files:
@@ -113,13 +122,14 @@ def keras_chunks(files: list[KerasFile], tags: list[str]) -> Iterator[Chunk] | N
         for closing in (closing for fit in fits for closing in fit.closings):
             validation.setdefault((file.segment.number, closing.epoch), []).append(closing)
     if any(fit.closings or fit.last for _, fits in plans for fit in fits):
-        return _chunks(plans, validation, tags)
+        return _chunks(plans, validation, tags, restarts)
     plain = [(file, translate(file.blocks, tags, graph=_graph(file))) for file, _ in plans]
     found = [(replace(file, blocks=new[0]), new[1]) for file, new in plain if new is not None]
     if not found:
         return None
     names = found[0][1]
-    return _chunks([(file, read_closings(file.blocks(), names)) for file, _ in found], {}, names)
+    again = [(file, read_closings(file.blocks(), names)) for file, _ in found]
+    return _chunks(again, {}, names, restarts)
 
 
 def _graph(file: KerasFile) -> bool:
@@ -130,8 +140,10 @@ def _chunks(
     plans: list[tuple[KerasFile, list[Fit]]],
     validation: dict[tuple[int, int], list[Closing]],
     tags: list[str],
+    restarts: Restarts,
 ) -> Iterator[Chunk]:
-    base = ended = 0
+    placed: list[list[list[Epoch]]] = []
+    ended = 0
     for file, fits in plans:
         epochs: list[list[Epoch]] = []
         for fit in fits:
@@ -139,8 +151,27 @@ def _chunks(
                 _validated(closing, validation.get((file.segment.number, closing.epoch)))
             epochs.append(epochs_of(fit, ended))
             ended = fit.last or ended
-        yield from _File(epochs, tags, base, batch_values(fits)).chunks(file.blocks())
+        placed.append(epochs)
+    if restarts == "preempt":
+        _preempt([fit for file in placed for fit in file])
+    base = lines = 0
+    for (file, fits), epochs in zip(plans, placed, strict=True):
+        new_run = restarts == "segment"
+        told = {"batch_values": batch_values(fits)}
+        one = _File(epochs, tags, (base, lines), file.segment.started, told, new_run=new_run)
+        yield from one.chunks(file.blocks())
         base += file.segment.account.size
+        lines += file.segment.scalars
+
+
+def _preempt(fits: list[list[Epoch]]) -> None:
+    """Drop the epochs that a later fit did again."""
+    first: float = inf
+    for fit in reversed(fits):
+        for epoch in fit:
+            epoch.dropped = epoch.number >= first
+        # Without an end of an epoch, its number is not known.
+        first = min([first, *(epoch.number for epoch in fit if epoch.closing)])
 
 
 def _validated(closing: Closing, found: list[Closing] | None) -> None:
@@ -177,10 +208,21 @@ class _File:
     """Turns the scalars of one training file into chunks, the epochs being known."""
 
     def __init__(
-        self, epochs: list[list[Epoch]], tags: list[str], base: int, batch_values: list[str]
+        self,
+        epochs: list[list[Epoch]],
+        tags: list[str],
+        base: tuple[int, int],
+        started: float,
+        told: dict[str, Any],
+        *,
+        new_run: bool,
     ) -> None:
-        self._batch_values = batch_values
-        self._base = base
+        """``base`` counts the bytes and scalars before the file, ``told`` goes on all headers."""
+        self._base, self._lines = base
+        self._told = told
+        self._new_run = new_run
+        self._before = started
+        """Wall time before which the next epoch cannot have begun."""
         self._kinds, self._names = kinds_of(tags)
         self._all = [epoch for fit in epochs for epoch in fit]
         self._of = np.array([epoch.of for epoch in self._all], np.int64)
@@ -192,6 +234,7 @@ class _File:
             for a, b in pairwise(edges)
         ]
         """For each fit the epochs whose batches can be placed, as indices into all."""
+        self._dropped = np.array([epoch.dropped for epoch in self._all], np.bool_)
         ends = [(epoch.closing.row, i) for i, epoch in enumerate(self._all) if epoch.closing]
         self._closings = sorted(ends)
         self._fit = 0
@@ -219,7 +262,8 @@ class _File:
             "where it begins"
         )
         byte += self._base + HEADER_BYTES
-        return Event(byte, byte, last, UNPLACED, text, data={"batches": self._unplaced})
+        line = last + self._lines
+        return Event(byte, byte, line, UNPLACED, text, data={"batches": self._unplaced})
 
     def _batches(self, block: Scalars) -> _Rows:
         index = np.flatnonzero((self._kinds[block.tag] == BATCH_KIND) & (block.step > 0))
@@ -250,6 +294,8 @@ class _File:
         owner = np.empty(0, np.int64)
         if rows is not None and len(firsts):
             owner = self._owners(rows.step[firsts])
+            owner[(owner >= 0) & self._dropped[owner]] = -1
+        closed = [index for index in closed if not self._dropped[index]]
         kept = np.flatnonzero(owner >= 0)
         n, batches = len(kept) + len(closed), len(kept)
         ends = [c for index in closed if (c := self._all[index].closing)]
@@ -269,7 +315,7 @@ class _File:
         none = np.full(n, nan)
         updates = Updates(
             byte=(byte + self._base + HEADER_BYTES)[order],
-            line=(row + 1)[order],
+            line=(row + 1 + self._lines)[order],
             step=step[order],
             of=self._of[of_row][order],
             form=np.full(n, Form.EVENTS, np.int8),
@@ -343,13 +389,16 @@ class _File:
             self._headed.add(number)
             epoch = self._all[number]
             byte = int(updates.byte[row]) - HEADER_BYTES
-            data = {
+            data = self._told | {
                 "epoch": epoch.number,
                 "epochs": None,
+                "new_run": self._new_run,
+                "after": self._before if self._before < updates.clock[row] else None,
                 "ended": _or_none(epoch.closing.wall_time) if epoch.closing else None,
-                "batch_values": self._batch_values,
                 "evaluated": _or_none(epoch.closing.evaluated) if epoch.closing else None,
             }
+            self._new_run = False
+            self._before = epoch.closing.wall_time if epoch.closing else nan
             text = f"Epoch {epoch.number}"
             events.append(Event(byte, byte, int(updates.line[row]), "header", text, data=data))
         return events

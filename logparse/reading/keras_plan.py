@@ -89,6 +89,8 @@ class Epoch:
     closing: Closing | None
     last: int = 0
     """Greatest batch that surely belongs to it."""
+    dropped: bool = False
+    """A later fit did it again, and only that one is wanted."""
 
 
 def kinds_of(tags: list[str]) -> tuple[NDArray[np.int8], list[str]]:

@@ -13,18 +13,21 @@ from typing import BinaryIO
 
 from logparse import limits
 from logparse.errors import SourceError
+from logparse.reading import remote
 from logparse.reading.archives import printable
-from logparse.reading.remote import Checked, find, is_url, open_url
+from logparse.reading.event_names import is_empty_profile, is_event_file, run_of
+from logparse.reading.remote import Checked, is_url, open_url
 
 STDIN = "-"
 MEMBER_SIGN = "::"
 
 
 def expand(paths: Iterable[str]) -> list[str]:
-    """Files and specs as given, globs, folders and URLs replaced by the files in them, by name.
+    """Files and specs as given, globs, folders and URLs replaced by the logs in them, by name.
 
-    In a folder hidden files and folders are passed over, and further links to the same
-    file. What does not exist is kept: ``open_sources`` says what is wrong with it.
+    A log is a file, or the folder of a run of TensorBoard event files. In a folder hidden files
+    and folders are passed over, and further links to the same file. What does not exist is kept:
+    ``open_sources`` says what is wrong with it.
 
     Raises:
         SourceError: a folder holds no file, or a glob matches none.
@@ -32,12 +35,15 @@ def expand(paths: Iterable[str]) -> list[str]:
     files: list[str] = []
     for path in paths:
         if path != STDIN and os.path.isdir(path):
-            found = _walk(path)
+            own_name = os.path.basename(os.path.abspath(path))
+            found = [name for name in _walk(path) if not is_empty_profile(name)]
+            inner = [os.path.relpath(name, path).replace(os.sep, "/") for name in found]
+            found = _runs_joined(path, own_name, dict(zip(inner, found, strict=True)))
             if not found:
                 raise SourceError(f"{printable(path)}: no file to read in this folder")
             files += found
         elif is_url(path) and MEMBER_SIGN not in path:
-            files += [file.url for file in find(path)]
+            files += _expand_url(path)
         elif glob.has_magic(path) and not os.path.lexists(path) and MEMBER_SIGN not in path:
             matches = sorted(glob.glob(path, recursive=True))
             if not matches:
@@ -46,6 +52,61 @@ def expand(paths: Iterable[str]) -> list[str]:
         else:
             files.append(path)
     return files
+
+
+def _expand_url(url: str) -> list[str]:
+    """The logs at a URL: itself, or those below it."""
+    root = remote.whole(url)
+    found = [file.url for file in remote.find(url)]
+    if found == [root]:
+        return found
+    files = {file.removeprefix(f"{root}/"): file for file in found if not is_empty_profile(file)}
+    return _runs_joined(root, root.rpartition("/")[2], files)
+
+
+def _runs_joined(folder: str, own_name: str, files: dict[str, str]) -> list[str]:
+    """Files, the event files of each run replaced by its folder.
+
+    Args:
+        folder: what the files are in.
+        own_name: its name.
+        files: by their paths below the folder, with ``/``.
+    """
+    found: dict[str, None] = {}
+    for name, path in files.items():
+        if is_event_file(name) and not _is_text(path):
+            run = run_of(name, own_name)[0]
+            found[folder if run == "." else f"{folder.rstrip('/')}/{run}"] = None
+        else:
+            found[path] = None
+    return list(found)
+
+
+def _is_text(path: str) -> bool:
+    """Whether a file is no event file in spite of its name, like ``tfevents.log``."""
+    if os.path.basename(path).startswith("events.out.tfevents") or is_url(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_TEXT_BYTES)
+    except OSError:
+        return False
+    return bool(head) and b"\0" not in head
+
+
+_TEXT_BYTES = 1 << 12
+"""First bytes that tell text from records, which have NUL bytes in every header."""
+
+
+def is_folder(spec: str) -> bool:
+    """Whether a spec is a folder, on disk or at a URL.
+
+    Raises:
+        SourceError: the URL cannot be looked at.
+    """
+    if is_url(spec):
+        return MEMBER_SIGN not in spec and remote.is_folder(spec)
+    return spec != STDIN and os.path.isdir(spec)
 
 
 def _walk(folder: str) -> list[str]:

@@ -134,6 +134,14 @@ class Updates:
         )
 
 
+def no_updates() -> Updates:
+    """Updates without a row."""
+    kinds = {"form": np.int8, "channel": np.int32, "last": np.bool_, "ended": np.bool_}
+    kinds |= dict.fromkeys(TIMES, np.float64)
+    arrays: dict[str, Any] = {name: np.empty(0, kinds.get(name, np.int64)) for name in _FIXED}
+    return Updates(**arrays, values={}, decimals={})
+
+
 @dataclass(slots=True)
 class Event:
     """Anything but an update, with its place: a header, a message, a line of a summary.
@@ -162,6 +170,8 @@ class Reject:
     end: int
     kind: str
     excerpt: str
+    file: str | None = None
+    """The file it is in, where a log has several; offsets are those in the file."""
 
 
 @dataclass(slots=True)

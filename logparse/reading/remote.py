@@ -58,6 +58,29 @@ def find(url: str) -> list[Remote]:
     return found
 
 
+def whole(url: str) -> str:
+    """The URL as ``find`` begins those of the files below it.
+
+    Raises:
+        SourceError: its protocol needs a library.
+    """
+    fs, root = _filesystem(url)
+    return str(fs.unstrip_protocol(root)).rstrip("/")
+
+
+def is_folder(url: str) -> bool:
+    """Whether it is a folder and no file; a page of the web is a file.
+
+    Raises:
+        SourceError: it cannot be reached.
+    """
+    fs, root = _filesystem(url)
+    try:
+        return bool(not fs.isfile(root) and fs.isdir(root))
+    except Exception as error:  # each file system raises its own
+        raise _unreachable(url, error) from error
+
+
 def open_url(url: str) -> BinaryIO:
     """The file behind a URL.
 
@@ -103,6 +126,10 @@ class Checked:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """As of any file."""
         self._file.close()
 
 

@@ -54,6 +54,7 @@ class Source:
 
     Attributes:
         name: for people, with odd characters escaped: ``logs.zip::run1/train.log``.
+        member: its name in the archive, as it stands there; None for a file of its own.
         path: the file on disk, None for stdin and uploads.
         size: bytes; before all is read what the file system or the archive says, or None.
         encoding: what the text is written in; anything but ``utf-8`` is transcoded. Known once
@@ -72,8 +73,10 @@ class Source:
         size: int | None,
         sha256: bool = False,
         finish: Callable[[], str | None] = lambda: None,
+        member: str | None = None,
     ) -> None:
         self.name = name
+        self.member = member
         self.path = path
         self.size = size
         self.encoding = "utf-8"
@@ -289,6 +292,7 @@ class _Opened:
             size=size,
             sha256=self._sha256,
             finish=finish,
+            member=name or None,
         )
 
     def _members(self, members: Iterable[Member], total: Total) -> Iterator[Source]:
@@ -298,7 +302,7 @@ class _Opened:
             if count <= limits.ARCHIVE_MEMBERS:
                 names.append(member.name)
             if self._member is not None:
-                if self._member not in (member.name, printable(member.name)):
+                if not self._asked(member.name) and not self._inside(member.name):
                     continue
             elif count > limits.ARCHIVE_MEMBERS:
                 raise self._too_many()
@@ -312,19 +316,28 @@ class _Opened:
             if source:
                 found += 1
                 yield source
-            if self._member is not None:
+            if self._asked(member.name):
                 return
-        if self._member is not None:
+        if self._member is not None and not found:
             raise SourceError(
                 f"{self._name}: holds no {printable(self._member)}{nearest(self._member, names)}"
             )
         if not found:
             raise SourceError(f"{self._name}: {self._why_nothing()}")
 
+    def _asked(self, name: str) -> bool:
+        """Whether this very member was asked for."""
+        return self._member in (name, printable(name))
+
+    def _inside(self, name: str) -> bool:
+        """Whether a member lies in the folder that was asked for."""
+        folder = f"{(self._member or '').rstrip('/')}/"
+        return name.startswith(folder) or printable(name).startswith(folder)
+
     def _member_source(self, member: Member, total: Total) -> Source | None:
         """A member as a source; None if it was passed over."""
         reason = member.skip
-        if self._member is None:
+        if not self._asked(member.name):
             reason = reason or _hidden(member.name)
         if reason:
             self._skip(member, reason)
@@ -344,7 +357,7 @@ class _Opened:
         return self._source(stream, size, lambda: getattr(content, "damage", None), member.name)
 
     def _skip(self, member: Member, reason: str) -> None:
-        if self._member is not None:
+        if self._asked(member.name):
             raise SourceError(f"{self._display(member.name)}: {reason}")
         self._skipped.append(Skipped(printable(member.name), reason))
 

@@ -97,6 +97,7 @@ class EventsReader:
         reject_counts: all rejects by kind.
         kinds: what is not a scalar, counted by kind or by plugin name.
         records: records that hold an event.
+        scalars: rows given so far.
     """
 
     name = "tensorboard events"
@@ -106,7 +107,7 @@ class EventsReader:
         self._shapes = Shapes() if shapes is None else shapes
         self._plugins = Plugins() if plugins is None else plugins
         self._framer = Framer()
-        self._count = 0
+        self.scalars = 0
         self.tags = self._shapes.tags.names
         self.account = Account()
         self.rejects: list[Reject] = []
@@ -132,7 +133,7 @@ class EventsReader:
         self._note(frames)
         if not len(frames.starts):
             self._keep_rejects()
-            return no_scalars(self._count)
+            return no_scalars(self.scalars)
         return self._sort(frames, self._shapes.decode(frames.buffer, frames.starts, frames.lengths))
 
     def _note(self, frames: Frames) -> None:
@@ -166,7 +167,7 @@ class EventsReader:
             rows = _merge(rows, self._sort_out(parsed, frames))
         self._plugins.close_block()
         self._keep_rejects()
-        first, self._count = self._count, self._count + len(rows.at)
+        first, self.scalars = self.scalars, self.scalars + len(rows.at)
         byte = rows.at + frames.base
         return Scalars(first, byte, rows.wall_time, rows.step, rows.tag, rows.value, rows.dtype)
 

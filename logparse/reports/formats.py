@@ -11,10 +11,11 @@ from logparse.reports.terminal import WIDTH
 
 def readers_lines() -> Iterator[str]:
     """The readers, a line each: name and what it reads."""
-    from logparse.reading.detect import READERS
+    from logparse.reading.detect import EVENTS, EVENTS_DOC, READERS
 
     for name, reader in READERS.items():
         yield from _row(name, "", _first_sentence(reader.__doc__ or ""))
+    yield from _row(EVENTS, "", EVENTS_DOC)
 
 
 def scores_lines(spec: str) -> Iterator[str]:
@@ -38,7 +39,7 @@ def scores_lines(spec: str) -> Iterator[str]:
 
 
 def _row(name: str, score: str, text: str) -> list[str]:
-    first = f"{name:<8}{score:>6}  " if score else f"{name:<8}"
+    first = f"{name:<9}{score:>6}  " if score else f"{name:<10}"
     return wrap(text, WIDTH, indent=" " * len(first), first=first)
 
 

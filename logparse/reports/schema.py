@@ -14,7 +14,7 @@ SCHEMA_VERSION = "1.0"
 A new column or key raises the second number; a removed or changed one raises the first.
 """
 
-LARGE = ("updates", "batches")
+LARGE = ("updates", "batches", "scalars")
 """Tables that are written only when asked for."""
 
 NOT_FINITE = "not_finite"

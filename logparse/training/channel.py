@@ -115,7 +115,7 @@ class Channel:
         if self.open and not self.open.rows and self.open.label is not None:
             # A header without updates: the epoch began, nothing of it is known.
             self.open.last_line = event.line
-        number = self._continues(label)
+        number = None if event.data.get("new_run") else self._continues(label)
         if run and not run.headed and run.epochs == 1 and self.open and label[0] > 1:
             # The head of the log is cut: the first epoch is the one before this header's.
             self.open.number = run.number_of_last = label[0] - 1

@@ -8,7 +8,7 @@ import pytest
 
 from logparse.errors import UsageError
 from logparse.reading.csv_log import CsvLogReader
-from logparse.reading.detect import HEAD_BYTES, READERS, SURE, guesses, not_a_log, reader_named
+from logparse.reading.detect import HEAD_BYTES, NAMES, SURE, guesses, not_a_log, reader_named
 from logparse.reading.keras_log import KerasLog
 
 SAMPLES = sorted((Path(__file__).parent.parent.parent / "sample_logs").rglob("*.log"))
@@ -29,7 +29,7 @@ def test_a_csv_log() -> None:
 @pytest.mark.parametrize("head", [b"", b"\n\n", b"\0" * 100, b"hello\n", b"a,b\n1,2\n"])
 def test_nothing_is_sure(head: bytes) -> None:
     found = guesses(head)
-    assert {guess.reader for guess in found} == set(READERS)
+    assert {guess.reader for guess in found} == set(NAMES)
     assert all(guess.score < SURE and guess.reason.isprintable() for guess in found)
 
 

@@ -161,7 +161,7 @@ def test_a_remote_folder(tmp_path: Path) -> None:
     assert [(run.name, run.frame().height) for run in runs] == [("a", 5), ("b", 5)]
     (run,) = open_folder("memory://runs/b/y.tfevents")
     assert run.frame().height == 5
-    with pytest.raises(NotALogError):
+    with pytest.raises(SourceError, match="nothing is there"):
         open_folder("memory://nothing")
 
 

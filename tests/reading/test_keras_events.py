@@ -229,9 +229,11 @@ def test_times(tmp_path: Path) -> None:
     assert header.data == {
         "epoch": 1,
         "epochs": None,
+        "after": None,
         "ended": 1.7e9 + 1.75,
         "evaluated": 1.7e9 + 1.0,
         "batch_values": [],
+        "new_run": False,
     }
 
 
