@@ -122,6 +122,31 @@ class Analysis:
 
         return document(self, full=full)
 
+    def to_html(
+        self, path: str | os.PathLike[str], *, full: bool = False, force: bool = False
+    ) -> None:
+        """Write the HTML report: one file that needs neither logparse nor a connection.
+
+        Args:
+            path: the file; it appears whole or not at all.
+            full: with every row of every table.
+            force: replace a file that exists.
+
+        Raises:
+            LogparseError: the file exists and ``force`` is not given, or it cannot be written.
+        """
+        from logparse.files import write_atomic
+        from logparse.reports.html import page
+
+        with write_atomic(path, force=force) as file:
+            file.write(page(self, full=full).encode())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: verdict, findings and the table of epochs."""
+        from logparse.reports.html import summary
+
+        return summary(self)
+
     def plot(
         self, kind: Literal["curves", "times", "steps"] = "curves", **options: Any
     ) -> go.Figure:

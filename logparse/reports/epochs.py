@@ -75,12 +75,13 @@ def runs_table(analysis: Analysis, limit: int | None) -> Table:
     return Table("Runs", columns, gaps=gaps)
 
 
-def epochs_table(analysis: Analysis, limit: int | None) -> Table:
+def epochs_table(analysis: Analysis, limit: int | None, *, brief: bool | None = None) -> Table:
     """One row an epoch: time, and each metric as shown and as rebuilt.
 
     Args:
         analysis: the analysis.
         limit: rows to show: the first, the last and those with a finding; None for all.
+        brief: only the most important times; by default where rows are left out.
     """
     import polars as pl
 
@@ -94,7 +95,7 @@ def epochs_table(analysis: Analysis, limit: int | None) -> Table:
     stars = ["*" if key in worst else "" for key in keys.rows()]
     columns = _key_columns(epochs, stars, many=analysis.runs.height > 1)
     fixed = len(columns)
-    columns += _time_columns(epochs, brief=limit is not None)
+    columns += _time_columns(epochs, brief=limit is not None if brief is None else brief)
     names: list[str] = analysis.metrics["metric"].unique(maintain_order=True).to_list()
     for name in names:
         if name.startswith("val_") and name[4:] in names:

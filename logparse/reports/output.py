@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from logparse.analysis import Analysis, Failure
 
-FORMATS = {"text": ".txt", "json": ".json", "ndjson": ".ndjson", "csv": ".csv", "md": ".md"}
+FORMATS = {
+    "text": ".txt", "json": ".json", "ndjson": ".ndjson", "csv": ".csv", "md": ".md",
+    "html": ".html",
+}  # fmt: skip
 """Formats of a report and the suffix that asks for each."""
 
 EXPORTS = ("csv", "tsv", "parquet", "json", "ndjson")
@@ -62,6 +65,8 @@ def targets(outputs: Sequence[str], format: str | None) -> list[Target]:
         raise UsageError(f"no format {format!r}; choose from {', '.join(FORMATS)}")
     if len(set(outputs)) < len(outputs):
         raise UsageError("the same output is given twice with -o")
+    if not outputs and format == "html" and sys.stdout.isatty():
+        raise UsageError("html is a page for a browser; give a file with -o FILE.html")
     if not outputs:
         return [Target(STDOUT, format or "text")]
     return [Target(path, _format_of(path, format, list(FORMATS))) for path in outputs]
@@ -111,6 +116,10 @@ def make_report(format: str, stream: TextIO | None, *, color: str, full: bool) -
         from logparse.reports.export import CsvReport
 
         return CsvReport()
+    if format == "html":
+        from logparse.reports.html import HtmlReport
+
+        return HtmlReport(full=full)
     if format == "md":
         from logparse.reports.markdown import MarkdownReport
 

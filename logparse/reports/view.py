@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from logparse.findings.registry import RULES
+from logparse.findings.registry import RULES, Rule
 from logparse.reports import words
-from logparse.reports.epochs import SEVERITIES, Table, epochs_table, runs_table
+from logparse.reports.epochs import SEVERITIES, Column, Table, epochs_table, runs_table
 from logparse.reports.safe import shorten, visible
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Group:
     rows: list[dict[str, Any]]
     many: bool
     """The log holds several runs, so each place names its run."""
+    rule: Rule | None = None
+    """How it is computed, and when it is wrong."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -231,6 +233,7 @@ def _groups(analysis: Analysis) -> list[Group]:
                 advice=visible(rows[0]["advice"]),
                 rows=rows,
                 many=analysis.runs.height > 1,
+                rule=RULES.get(code),
             )
         )
     # Findings come worst first, then by place in the log: so do their groups.
@@ -303,3 +306,20 @@ def _account(analysis: Analysis) -> str:
     parts += [f"rejected {source.rejected:,}", f"pending {source.pending:,}"]
     total = words.count(size, "byte")
     return f"{', '.join(parts)} = {total} in {words.count(source.lines, 'line')}"
+
+
+def account_table(analysis: Analysis) -> Table:
+    """Where each byte of the log went."""
+    source = analysis.source
+    ignored = sorted(source.ignored.items(), key=lambda item: -item[1])
+    rows = [("read", source.read)]
+    rows += [(f"ignored: {visible(name)}", size) for name, size in ignored if size]
+    rows += [("rejected", source.rejected), ("pending", source.pending), ("in all", source.size)]
+    return Table(
+        "Where each byte went",
+        [
+            Column("Bytes", [name for name, _ in rows], left=True),
+            Column("Number", [f"{size:,}" for _, size in rows]),
+            Column("Share", [words.share(size, source.size) for _, size in rows]),
+        ],
+    )

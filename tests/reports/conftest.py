@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -66,7 +67,7 @@ HOSTILE_STRINGS = [
 ]
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeAnalysis:
     """The part of ``logparse.analysis.Analysis`` that reports read."""
 
@@ -75,6 +76,9 @@ class FakeAnalysis:
 
     def table(self, name: str) -> pl.DataFrame:
         return self.tables[name]
+
+    def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        yield self.tables["updates"], self.tables["batches"]
 
     def __getattr__(self, name: str) -> pl.DataFrame:
         try:
@@ -203,7 +207,13 @@ SEED = {
 def make() -> Any:
     """Builders of analyses and of their rows."""
     return SimpleNamespace(
-        analysis=build, run=RUN, epoch=epoch, metric=metric, finding=finding, seed=SEED
+        analysis=build,
+        filled=filled,
+        run=RUN,
+        epoch=epoch,
+        metric=metric,
+        finding=finding,
+        seed=SEED,
     )
 
 
@@ -222,6 +232,11 @@ def hostile(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def poisoned(hostile: str) -> FakeAnalysis:
     """An analysis with the hostile text in every text column and every name."""
+    return filled(hostile)
+
+
+def filled(hostile: str) -> FakeAnalysis:
+    """An analysis with one text in every text column and every name."""
     # A frame holds no half of a pair; a path may.
     path, hostile = hostile, hostile.replace("\ud800", "?")
     texts = {

@@ -1,0 +1,180 @@
+"""Analysis in, the charts and tables of a page out, each chart with the table that it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from logparse.reports import figures, words
+from logparse.reports.epochs import Column, Table, epochs_table, runs_table
+from logparse.reports.safe import shorten, visible
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from logparse.analysis import Analysis
+
+CHARTS = 12
+"""Charts of metrics on one page; more would make it too large to send."""
+
+ROWS = 100
+"""Rows of a table unless all are asked for: the first, the last, and those with a finding."""
+
+CELL = 200
+"""Characters of a message or an excerpt that a cell shows."""
+
+
+class Chart(NamedTuple):
+    """A figure, what it shows in one sentence, and its numbers."""
+
+    title: str
+    alt: str
+    figure: go.Figure
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Charts of one kind, and how to read them."""
+
+    id: str
+    title: str
+    how: str
+    charts: list[Chart]
+    more: str = ""
+
+
+CURVES = (
+    "Orange: the numbers that Keras printed, running averages that start afresh in every epoch. "
+    "Thin blue: what the batches behind them did, with the band that holds the truth in 95 of 100 "
+    "cases. Thick blue: where the network stood at the start and the end of each epoch. "
+    "Purple marks: findings about the metric."
+)
+
+TIMES = "Each bar is one epoch, split as far as the log tells what it spent its time on."
+
+STEPS = (
+    "How long one batch took, between two lines of the log and over each epoch. The first step and "
+    "validation are left out."
+)
+
+
+def charts(analysis: Analysis, *, full: bool) -> list[Section]:
+    """The charts of a page: curves, then time."""
+    if not analysis.epochs.height:
+        return []
+    table = epochs_table(analysis, None if full else ROWS, brief=False)
+    sections = [_curves(analysis, table)] if analysis.metrics.height else []
+    if analysis.epochs["seconds"].is_not_null().any():
+        sections.append(_times(analysis, table))
+    return sections
+
+
+def _curves(analysis: Analysis, table: Table) -> Section:
+    metrics = figures.metrics_of(analysis)
+    found = []
+    for metric in metrics[:CHARTS]:
+        name = shorten(metric.name, 60)
+        found.append(
+            Chart(
+                title=name,
+                alt=f"Line chart of {name} over {words.count(analysis.epochs.height, 'epoch')}: as "
+                "shown, and as rebuilt. Its numbers are in the table below.",
+                figure=figures.curves(analysis, metric.name),
+                table=_part(table, f"{name} of each epoch", group=metric.name),
+            )
+        )
+    hidden = len(metrics) - len(found)
+    more = f"{words.count(hidden, 'more metric')} in the table of epochs." if hidden else ""
+    return Section("curves", "Curves", CURVES, found, more)
+
+
+def _times(analysis: Analysis, table: Table) -> Section:
+    times = _part(table, "Time of each epoch", group="")
+    text = words.count(analysis.epochs.height, "epoch")
+    found = [
+        Chart(
+            "time of each epoch",
+            f"Bar chart of the time of {text}. Its numbers are in the table below.",
+            figures.times(analysis),
+            times,
+        )
+    ]
+    if "relative" in figures.alignments(analysis) or analysis.epochs["step_seconds"].count():
+        found.append(
+            Chart(
+                "time a step",
+                f"Line chart of the time a step took over {text}. Its numbers are in the table "
+                "below.",
+                figures.steps(analysis),
+                times,
+            )
+        )
+    return Section("time", "Time", f"{TIMES} {STEPS}", found)
+
+
+def _part(table: Table, title: str, group: str) -> Table:
+    """The columns of one group of a table, with those that name its rows."""
+    keys = table.columns[: table.keys]
+    chosen = [c for c in table.columns[table.keys :] if c.group == shorten(group, 32)]
+    heads = {column.head for column in chosen}
+    legend = [text for text in table.legend if text[0] == "*" or text.partition(":")[0] in heads]
+    return replace(table, title=title, columns=[*keys, *chosen], legend=legend)
+
+
+def log_tables(analysis: Analysis, *, full: bool) -> Iterator[tuple[Table, bool]]:
+    """The tables of a page, and whether each is open at first."""
+    most = None if full else ROWS
+    if analysis.runs.height > 1:
+        yield runs_table(analysis, most), True
+    if analysis.epochs.height:
+        yield epochs_table(analysis, most, brief=False), False
+    for name, title, columns in _PLAIN:
+        if analysis.table(name).height:
+            yield _plain(analysis, name, title, columns, most), False
+
+
+_PLAIN = (
+    (
+        "messages",
+        "Messages of Keras and its callbacks",
+        (("Line", "line"), ("Run", "run"), ("Epoch", "epoch"), ("Kind", "kind"), ("Text", "text")),
+    ),
+    (
+        "layers",
+        "Layers of the model",
+        (
+            ("Model", "model"), ("Layer", "layer"), ("Type", "type"), ("Output", "shape"),
+            ("Parameters", "parameters"),
+        ),
+    ),
+    (
+        "rejects",
+        "What could not be read",
+        (("Line", "line"), ("From byte", "start"), ("To byte", "end"), ("Why", "kind"),
+         ("Text", "excerpt")),
+    ),
+)  # fmt: skip
+
+
+def _plain(
+    analysis: Analysis, name: str, title: str, names: tuple[tuple[str, str], ...], most: int | None
+) -> Table:
+    """A table as it is, its first rows."""
+    table = analysis.table(name)
+    rows = table if most is None else table.head(most)
+    columns = []
+    for head, key in names:
+        values = rows[key].to_list()
+        left = any(isinstance(value, str) for value in values)
+        columns.append(Column(head, [_cell(value) for value in values], left=left))
+    hidden = table.height - rows.height
+    gaps = [(rows.height, f"... {words.count(hidden, 'row')} hidden; --full shows all")]
+    return Table(title, columns, gaps=gaps if hidden else [])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else shorten(visible(str(value)), CELL)
