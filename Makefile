@@ -36,6 +36,7 @@ bench: .venv/dev
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.text
 	$(BIN)/python -m benchmarks.truth
+	$(BIN)/python -m benchmarks.jumps
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist benchmarks/out

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logparse.findings.jumps import (
+    EXCLUDED,
     REAL,
     Jump,
     Verdict,
@@ -21,9 +21,6 @@ from logparse.findings.jumps import (
 from logparse.findings.registry import Finding, Tables, rule
 from logparse.findings.wording import number
 from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
-
-if TYPE_CHECKING:
-    pass
 
 DIFFERS = 0.005
 """Relative error from which a printed epoch value is reported as wrong."""
@@ -118,11 +115,12 @@ def _line(tables: Tables, jump: Jump) -> int | None:
     "starts it afresh in every epoch.",
     computed="jump = first value shown in the epoch - last value of the epoch before. Averaging "
     "alone gives: level of the batches at the end of that epoch - its shown average. What is left "
-    "is start level - end level, in standard errors. LP101 if that is below 4, and the whole jump "
-    "cannot be real (it is 3 standard errors or more away from what is left). Only jumps of twice "
-    "the noise of the number after them are looked at.",
+    f"is start level - end level, in standard errors. LP101 if that is below {REAL:g}, and the "
+    f"whole jump cannot be real (it is {EXCLUDED:g} standard errors or more away from what is "
+    "left). Only jumps of twice the noise of the number after them are looked at.",
     wrong_when="A real change of the same size as the averaging effect and of opposite sign would "
-    "hide. The levels assume that batch values scatter about a level that drifts slowly.",
+    "hide. The levels assume that batch values scatter about a level that moves steadily or drifts "
+    "slowly.",
     advice="Nothing is wrong. Compare epochs by validation values or by the levels in the table "
     "metrics (start, end), not by the last number of one epoch and the first of the next.",
     source="docs/averages.md, section Jumps.",
@@ -163,12 +161,11 @@ def averaging_jump(tables: Tables) -> Iterable[Finding]:
     "these samples before (memorised data; the loss drops in steps at each epoch), the learning "
     "rate changed at the boundary, or the order of the data did.",
     computed="remainder = start level of the epoch - end level of the epoch before, both from the "
-    "batch values rebuilt from the averages. LP102 if it is 4 standard errors or more: in "
-    "simulations without a change 1 of 1,000 boundaries; of real drops of three times the scatter "
-    "of a batch, with ten updates on either side, more than 95 % are found.",
+    f"batch values rebuilt from the averages. LP102 if it is {REAL:g} standard errors or more, "
+    "the errors allowing for a steady slope within each epoch, for drift, and for few lines. "
+    "docs/averages.md has how often it errs and what it finds in simulations.",
     wrong_when="Data that are sorted within the epoch change the level at every boundary without "
-    "any learning. A level that wanders by a tenth of the scatter at every step raises the false "
-    "alarms to 3 %.",
+    "any learning.",
     advice="Steps down at every boundary on training data, while validation does not follow, "
     "mean memorised data: more data, augmentation or regularisation. One step at a message about "
     "the learning rate is the schedule at work.",
@@ -240,8 +237,8 @@ def _cause(tables: Tables, found: list[Jump]) -> tuple[str, str]:
     severity="info",
     summary="The number jumps between epochs, and the log does not hold enough to say whether "
     "averaging or a real change made it.",
-    computed="As LP101 and LP102; undecided when what is left after averaging is within 4 standard "
-    "errors of nothing and within 3 of the whole jump.",
+    computed="As LP101 and LP102; undecided when what is left after averaging is within "
+    f"{REAL:g} standard errors of nothing and within {EXCLUDED:g} of the whole jump.",
     wrong_when="It makes no claim. It cannot be wrong, only unhelpful.",
     advice="Log more: every batch (TensorBoard with update_freq=1, or a callback that writes each "
     "batch), or validation at the end of every epoch.",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from logparse.reading.records import Floats, Ints
 from logparse.training.epochs import Bools
 from logparse.training.moves import EARLY, Moves, moves, total
-from logparse.training.smoother import Series, Smoothed, backward, forward
+from logparse.training.smoother import Filtered, Series, Smoothed, backward, forward
 
 COARSE_NODES = 10
 """Observations of a series that the coarse search looks at."""
@@ -178,16 +178,58 @@ def levels(x: Series, mv: Moves, at: Fit) -> Levels:
     end, end_var = _mixed(weight, level, level_var)
     sums, sums_var = _mixed(weight, whole, whole_var)
     kept = forward(x, mv, at.sigma2, at.q, keep=True)
-    start = backward(x, mv, kept, at.sigma2, at.q, gaps=False)
+    back = backward(x, mv, kept, at.sigma2, at.q, gaps=False)
+    # The start is made at the best point only; not to know noise and drift widens both ends alike.
+    wider = np.maximum(end_var / np.maximum(kept.last[2], 1e-300), 1.0)
     t = x.t[-1]
+    slope = _slope(x, mv, at, kept)
     return Levels(
-        start=start.start,
-        start_var=start.start_var + _to_first(x, at),
-        end=end + x.centre,
-        end_var=np.maximum(end_var, 0.0),
-        mean=sums / t + x.centre,
-        mean_var=np.maximum(sums_var, 0.0) / t**2,
+        start=back.start + slope.start * slope.value,
+        start_var=wider * back.start_var + slope.start**2 * slope.var + _to_first(x, at),
+        end=end + x.centre + slope.end * slope.value,
+        end_var=np.maximum(end_var, 0.0) + slope.end**2 * slope.var,
+        mean=sums / t + x.centre + slope.mean * slope.value,
+        mean_var=np.maximum(sums_var, 0.0) / t**2 + slope.mean**2 * slope.var,
         noise=total(weight * np.sqrt(sigma2)),
+    )
+
+
+@dataclass(slots=True)
+class _Slope:
+    """A steady slope of the level within each epoch, and what it adds to the levels, [s]."""
+
+    value: Floats
+    var: Floats
+    start: Floats
+    """what a slope of one adds to the level at the first shown step"""
+    end: Floats
+    mean: Floats
+
+
+def _slope(x: Series, mv: Moves, at: Fit, kept: Filtered) -> _Slope:
+    """The slope by generalised least squares, beside the random walk.
+
+    A random walk alone takes a slope that is small beside the batch noise for none, and draws the
+    levels at both ends to the middle of the epoch. The filter is linear: run over what batch values
+    1, 2, 3, ... would show, it gives innovations on which those of the data are regressed (P. de
+    Jong, "The diffuse Kalman filter", Annals of Statistics 19, 1991).
+    """
+    t = x.t
+    shown = x.on_s * t * (t + 1) / 2 + x.on_t * t * (t + 3) / 4
+    ramp = replace(x, y=shown, centre=np.zeros_like(x.centre))
+    seen = forward(ramp, mv, at.sigma2, at.q, keep=True)
+    precision = np.where(x.valid, kept.precision, 1.0)
+    both = total(kept.innovation * seen.innovation / precision)
+    own = total(seen.innovation**2 / precision)
+    # A prior: over an epoch the level moves by about twice the range of its averages at most.
+    var = 1 / (own + (t[-1] / ((4 if x.double else 2) * x.scale)) ** 2)
+    first = np.take_along_axis(t, x.valid.argmax(0)[None], 0)[0]
+    return _Slope(
+        value=both * var,
+        var=var,
+        start=first - backward(ramp, mv, seen, at.sigma2, at.q, gaps=False).start,
+        end=t[-1] - seen.last[0],
+        mean=(t[-1] + 1) / 2 - seen.last[1] / t[-1],
     )
 
 

@@ -366,7 +366,7 @@ def _metric_batches(
     width = np.where(exact.open, np.hypot(width, off), width)
     low, high = estimate - Z95 * width, estimate + Z95 * width
     # A whole count leaves nothing but float32: too little to speak of a distribution.
-    known = exact.whole & np.isfinite(estimate)
+    known = exact.whole & np.isfinite(estimate) & np.isfinite(exact.low)
     low, high = np.where(known, exact.low, low), np.where(known, exact.high, high)
     return {
         "owner": exact.owner,

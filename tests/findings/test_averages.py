@@ -97,6 +97,22 @@ def test_no_real_jump_where_only_averaging_acts(law: str) -> None:
 
 
 @pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
+@pytest.mark.parametrize("per_epoch", [1.0, 3.0])
+def test_a_steady_slope_is_no_jump_and_its_levels_are_covered(law: str, per_epoch: float) -> None:
+    epochs, steps, noise = 60, 41, 0.1
+    level = 30 - noise * per_epoch * np.arange(epochs * steps).reshape(epochs, steps) / steps
+    values = level + np.random.default_rng(3).normal(0, noise, level.shape)
+    given = tables({"loss": values}, law)
+    (group,) = averages(given)
+    assert [jump.verdict for jump in jumps(group)].count("real") <= 1
+    for name, column in (("start", 0), ("end", -1)):
+        inside = (group[f"{name}_low"] <= level[:, column]) & (
+            level[:, column] <= group[f"{name}_high"]
+        )
+        assert inside.mean() >= 0.85
+
+
+@pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
 @pytest.mark.parametrize("ends_only", [False, True])
 def test_real_drops_are_found(law: str, ends_only: bool) -> None:
     values = training(np.random.default_rng(9), 60, 100, drop=3.0)
