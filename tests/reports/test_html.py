@@ -91,7 +91,7 @@ def test_the_same_log_gives_the_same_page(sample_logs: Path) -> None:
 
 def test_a_table_stands_under_each_chart(keras2: Analysis) -> None:
     text = page(keras2, script="x.js")
-    charts = re.findall(r'<div class="chart" id="([^"]+)" role="img" aria-label="[^"]+">', text)
+    charts = re.findall(r'<div class="chart" id="([^"]+)" role="group" aria-label="[^"]+">', text)
     assert charts == ["log-1-curves-1", "log-1-curves-2", "log-1-time-1", "log-1-time-2"]
     for chart in charts:
         assert f'data-chart="{chart}"' in text

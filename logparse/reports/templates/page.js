@@ -33,7 +33,10 @@
     const data = figure.data.map((trace) => ({ ...trace }));
     const layout = structuredClone(figure.layout);
     if (chart.place.clientWidth < 560) narrow(layout);
+    if (!chart.drawn) chart.place.replaceChildren();
     Plotly.react(chart.place, data, layout, config);
+    // What the label and the table say is easier to hear than the texts of an axis.
+    for (const svg of chart.place.querySelectorAll("svg.main-svg")) svg.setAttribute("aria-hidden", "true");
     chart.drawn = theme;
   }
 
