@@ -112,6 +112,13 @@ class Analysis:
         """
         return self._again.side_by_side(most)
 
+    def release(self) -> None:
+        """Forget the large tables; they are made again when they are asked for."""
+        from logparse.reports.schema import LARGE
+
+        for name in LARGE:
+            self._tables.pop(name, None)
+
     def to_pandas(self, name: str) -> pd.DataFrame:
         """One of the tables as a pandas frame; needs the extra ``logparse[pandas]``."""
         return self.table(name).to_pandas()
