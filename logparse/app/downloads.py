@@ -10,7 +10,7 @@ from logparse.app.store import Log
 from logparse.app.text import file_name
 from logparse.reports.output import FORMATS, make_report
 
-NAMES = {"md": "Markdown", "json": "JSON"}
+NAMES = {"html": "Web page", "md": "Markdown", "json": "JSON"}
 """Formats that can be saved, and what to call them."""
 
 
