@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import logparse
+from logparse.batch.dataset import DATASET
 from logparse.commands import commands
 from logparse.findings import registry
 from logparse.options import EXIT_CODES, SUMMARY, Parser, command_parser, top_parser
@@ -86,6 +87,23 @@ def _column_row(column: Column) -> str:
     return f"| `{column.name}` | {' | '.join(cell or ' ' for cell in cells)} |\n"
 
 
+DATASET_TEXTS = {"logs": "One row a log, also those that were not read."}
+
+
+def dataset_page() -> str:
+    """Every table of the data set of ``logparse report``."""
+    text = (
+        f"# Data set\n\n{NOTE}"
+        "What `logparse report` writes to the folder `data`; [how to ask it](../batch.md). "
+        "A column is there in every file, also where all of it is null.\n"
+    )
+    for name, columns in DATASET.items():
+        text += f"\n## {name}\n\n{DATASET_TEXTS.get(name) or TABLE_TEXTS[name]}\n\n"
+        text += "| column | type | unit | meaning | null when |\n| --- | --- | --- | --- | --- |\n"
+        text += "".join(map(_column_row, columns))
+    return text
+
+
 def findings_page() -> str:
     """Every rule, as ``logparse explain`` tells it."""
     text = f"# Findings\n\n{NOTE}`logparse explain CODE` prints the same.\n"
@@ -114,6 +132,7 @@ def pages() -> dict[str, str]:
     return {
         "commands.md": commands_page(),
         "tables.md": tables_page(),
+        "dataset.md": dataset_page(),
         "findings.md": findings_page(),
         f"logparse-{SCHEMA_VERSION}.schema.json": json.dumps(result_schema(), indent=2) + "\n",
     }

@@ -267,6 +267,11 @@ def analyze_many(
             yield from _sources(spec, given, skip_foreign=many)
 
 
+def analyze_file(path: str, **options: Any) -> Iterator[Analysis | Failure]:
+    """Analyse each log in a file found in a folder; what is no log is skipped, and says so."""
+    yield from _sources(path, _options(**options), skip_foreign=True)
+
+
 def _options(
     reader: str | None = None,
     law: str | None = None,

@@ -22,9 +22,14 @@ except ImportError:  # Windows: an open file cannot be deleted there, so no lock
 _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 """What a file system says that cannot flush a folder or lock a file."""
 
+_PREFIX, _SUFFIX = ".logparse-", ".tmp"
+"""Of the hidden files that are not yet whole."""
+
 
 @contextlib.contextmanager
-def write_atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[BinaryIO]:
+def write_atomic(
+    path: str | os.PathLike[str], *, force: bool = False, clean: bool = True
+) -> Iterator[BinaryIO]:
     """A binary file that takes the name ``path`` when the ``with`` block ends without error.
 
     The bytes go to a hidden file beside the target, which is flushed to disk and renamed; the
@@ -33,7 +38,8 @@ def write_atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterat
     processes writing one name at once, one wins whole; without ``force`` the others fail.
 
     With ``force`` a link is replaced, and the file it points to is not touched. An older file's
-    permissions are kept.
+    permissions are kept. Whoever writes thousands of files to one folder calls ``remove_stale``
+    once and gives ``clean=False``: to look for what was left costs time with each file there.
 
     Raises:
         UsageError: the file exists and ``force`` is not given, or it is no regular file, or its
@@ -42,13 +48,14 @@ def write_atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterat
     """
     target = os.fspath(path)
     folder = os.path.dirname(target) or "."
-    with _clear_errors(target):
+    with clear_errors(target):
         mode = _check_target(target, folder, force)
         prefix = _temp_prefix(target)
-        _remove_stale(folder, prefix)
+        if clean:
+            remove_stale(folder, prefix)
         temp, file = _create(folder, prefix)
     try:
-        with _clear_errors(target):
+        with clear_errors(target):
             yield file
             file.flush()
             if mode is not None:
@@ -62,7 +69,7 @@ def write_atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterat
             file.close()
         with contextlib.suppress(OSError):
             os.unlink(temp)
-    with _clear_errors(target):
+    with clear_errors(target):
         _flush_folder(folder)
 
 
@@ -94,13 +101,13 @@ def _exists(target: str) -> UsageError:
 def _temp_prefix(target: str) -> str:
     """Same for every write of this name; a digest, as the name itself may be as long as allowed."""
     digest = hashlib.sha256(os.fsencode(os.path.basename(target))).hexdigest()[:16]
-    return f".logparse-{digest}-"
+    return f"{_PREFIX}{digest}-"
 
 
 def _create(folder: str, prefix: str) -> tuple[str, BinaryIO]:
     """A new file under a name of its own, locked so that no other process takes it for stale."""
     while True:
-        temp = os.path.join(folder, f"{prefix}{secrets.token_hex(8)}.tmp")
+        temp = os.path.join(folder, f"{prefix}{secrets.token_hex(8)}{_SUFFIX}")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         file = os.fdopen(os.open(temp, flags, 0o666), "w+b")
         try:
@@ -114,14 +121,14 @@ def _create(folder: str, prefix: str) -> tuple[str, BinaryIO]:
         file.close()
 
 
-def _remove_stale(folder: str, prefix: str) -> None:
-    """Removes what killed processes left of this name: files that nobody holds locked."""
+def remove_stale(folder: str, prefix: str = _PREFIX) -> None:
+    """Removes what killed processes left, of one name or of all: files that nobody holds locked."""
     try:
         names = os.listdir(folder)
     except PermissionError:  # a folder may be open for writing alone
         return
     for name in names:
-        if not name.startswith(prefix):
+        if not (name.startswith(prefix) and name.endswith(_SUFFIX)):
             continue
         stale = os.path.join(folder, name)
         with contextlib.suppress(OSError):  # gone already, or another user's
@@ -146,6 +153,32 @@ def _lock(file: BinaryIO, *, wait: bool) -> bool:
             return False
         raise
     return True
+
+
+@contextlib.contextmanager
+def locked(path: str) -> Iterator[bool]:
+    """Holds a lock file while the block runs; False if another process holds it.
+
+    The system lets go of it when the process ends, however it ends. Where files cannot be locked
+    everyone is let in.
+
+    Raises:
+        LogparseError: the file cannot be made.
+    """
+    with clear_errors(path):
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        file = os.fdopen(os.open(path, flags, 0o666), "r+b")
+    with file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            except OSError as error:
+                if error.errno not in (*_UNSUPPORTED, errno.ENOLCK):
+                    raise
+        yield True
 
 
 def _rename(temp: str, target: str, force: bool) -> None:
@@ -181,7 +214,7 @@ def _flush_folder(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def _clear_errors(target: str) -> Iterator[None]:
+def clear_errors(target: str) -> Iterator[None]:
     """Turns what the system says, to Python or through polars, into one line for the user."""
     try:
         yield

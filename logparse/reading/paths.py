@@ -43,7 +43,7 @@ def expand(paths: Iterable[str]) -> list[str]:
                 raise SourceError(f"{printable(path)}: no file to read in this folder")
             files += found
         elif is_url(path) and MEMBER_SIGN not in path:
-            files += _expand_url(path)
+            files += logs_at(path, [file.url for file in remote.find(path)])
         elif glob.has_magic(path) and not os.path.lexists(path) and MEMBER_SIGN not in path:
             matches = sorted(glob.glob(path, recursive=True))
             if not matches:
@@ -54,10 +54,9 @@ def expand(paths: Iterable[str]) -> list[str]:
     return files
 
 
-def _expand_url(url: str) -> list[str]:
-    """The logs at a URL: itself, or those below it."""
+def logs_at(url: str, found: list[str]) -> list[str]:
+    """The logs at a URL where these files were found: itself, or those below it."""
     root = remote.whole(url)
-    found = [file.url for file in remote.find(url)]
     if found == [root]:
         return found
     files = {file.removeprefix(f"{root}/"): file for file in found if not is_empty_profile(file)}
