@@ -8,12 +8,20 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import logparse
 from logparse.batch.dataset import DATASET
 from logparse.commands import commands
+from logparse.comparison.tables import COMPARISON
 from logparse.findings import registry
 from logparse.options import EXIT_CODES, SUMMARY, Parser, command_parser, top_parser
+from logparse.reports.comparison_json import (
+    BASELINE_VERSION,
+    COMPARISON_VERSION,
+    baseline_schema,
+    comparison_schema,
+)
 from logparse.reports.safe import markdown
 from logparse.reports.schema import SCHEMA_VERSION, result_schema
 from logparse.tables import TABLES, Column
@@ -82,6 +90,36 @@ def tables_page() -> str:
     return text
 
 
+COMPARISON_TEXTS = {
+    "sides": "One row a side: how long its epochs take.",
+    "ratios": (
+        "One row a side but the first: its time against the baseline's. Where their epochs have "
+        "different numbers of steps, one row for the epoch and one for the step."
+    ),
+    "totals": "One row a side: the time of that many epochs.",
+    "overtakes": "One row for each two sides of which one is faster in the long run.",
+    "metrics": "One row a metric, kind of equality and side.",
+    "epochs": "One row an epoch: what was read, and what it counts as.",
+    "curves": "One row an epoch and metric.",
+    "notes": "One row for each thing to know when reading the numbers.",
+    "findings": "One row for each LP501 and LP502; columns as in [tables](tables.md#findings).",
+}
+
+
+def comparison_page() -> str:
+    """Every table of a comparison and its columns."""
+    text = (
+        f"# Tables of a comparison\n\n{NOTE}"
+        "They are attributes of `logparse.compare(a, b)` and keys of `logparse compare --format "
+        f"json` ([schema](logparse-comparison-{COMPARISON_VERSION}.schema.json)).\n"
+    )
+    for name, columns in COMPARISON.items():
+        text += f"\n## {name}\n\n{COMPARISON_TEXTS[name]}\n\n"
+        text += "| column | type | unit | meaning | null when |\n| --- | --- | --- | --- | --- |\n"
+        text += "".join(map(_column_row, columns))
+    return text
+
+
 def _column_row(column: Column) -> str:
     cells = (TYPES[column.kind], column.unit, markdown(column.meaning), markdown(column.null))
     return f"| `{column.name}` | {' | '.join(cell or ' ' for cell in cells)} |\n"
@@ -127,6 +165,10 @@ def readme() -> str:
     return f"{head}{MARKS[0]}\n{quote}\n{MARKS[1]}{tail}"
 
 
+def _json(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2) + "\n"
+
+
 def pages() -> dict[str, str]:
     """File names in docs/reference/ and their text."""
     return {
@@ -134,7 +176,10 @@ def pages() -> dict[str, str]:
         "tables.md": tables_page(),
         "dataset.md": dataset_page(),
         "findings.md": findings_page(),
-        f"logparse-{SCHEMA_VERSION}.schema.json": json.dumps(result_schema(), indent=2) + "\n",
+        "comparison.md": comparison_page(),
+        f"logparse-{SCHEMA_VERSION}.schema.json": _json(result_schema()),
+        f"logparse-comparison-{COMPARISON_VERSION}.schema.json": _json(comparison_schema()),
+        f"logparse-baseline-{BASELINE_VERSION}.schema.json": _json(baseline_schema()),
     }
 
 

@@ -234,12 +234,17 @@ TABLES: dict[str, tuple[Column, ...]] = {
 ``scalars`` are of TensorBoard events, in which lines are scalars of the training files, counted."""
 
 
-def schema(name: str) -> dict[str, Any]:
-    """Polars types of a table's fixed columns, by column name."""
+def types_of(columns: tuple[Column, ...]) -> dict[str, Any]:
+    """Polars types of columns, by name."""
     import polars as pl
 
     types = {"int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean, "str": pl.String}
-    return {column.name: types[column.kind] for column in TABLES[name]}
+    return {column.name: types[column.kind] for column in columns}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Polars types of a table's fixed columns, by column name."""
+    return types_of(TABLES[name])
 
 
 def empty(name: str) -> Columns:

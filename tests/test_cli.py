@@ -271,7 +271,7 @@ def test_options_stand_anywhere_and_paths_may_begin_with_a_dash(
         (["x", "--form", "json"], "no option --form; did you mean --format?"),
         (["analyze"], "PATH is missing; see logparse analyze --help"),
         (["formats", "a", "b", "c"], "too many words: b c; see logparse formats --help"),
-        (["schema", "\x1b[2J"], "too many words: \\x1b[2J; see logparse schema --help"),
+        (["schema", "report", "\x1b[2J"], "too many words: \\x1b[2J; see logparse schema --help"),
         (["x", "-o"], "argument -o/--output: expected one argument; see logparse analyze --help"),
         (
             ["x", "--batch-size", "1e3"],

@@ -12,7 +12,17 @@ from typing import Protocol, cast
 
 from logparse.options import Command
 
-NAMES = ("analyze", "report", "export", "explain", "formats", "schema", "app")
+NAMES = (
+    "analyze",
+    "report",
+    "compare",
+    "baseline",
+    "export",
+    "explain",
+    "formats",
+    "schema",
+    "app",
+)
 """All commands, in the order of the help. A new one is one file here and its name in this line."""
 
 

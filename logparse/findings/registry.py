@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,6 +48,8 @@ class Finding(NamedTuple):
 
 Check = Callable[[Tables], Iterable[Finding]]
 
+AnyCheck = TypeVar("AnyCheck", bound=Check | None)
+
 
 class Rule(NamedTuple):
     """One rule: its stable code, what it means, how it is computed, when it is wrong."""
@@ -61,10 +63,11 @@ class Rule(NamedTuple):
     wrong_when: str
     advice: str
     source: str
-    check: Check
+    check: Check | None
+    """What looks for it in one log; None where it takes several."""
 
 
-FAMILIES = ("averages", "learning", "reading", "time")
+FAMILIES = ("averages", "comparison", "learning", "reading", "time")
 """Modules that register rules."""
 
 RULES: dict[str, Rule] = {}
@@ -81,14 +84,14 @@ def rule(
     wrong_when: str,
     advice: str,
     source: str,
-) -> Callable[[Check], Check]:
-    """Register the decorated check under ``code``.
+) -> Callable[[AnyCheck], AnyCheck]:
+    """Register the decorated check, or None for a rule about several logs, under ``code``.
 
     Raises:
         ValueError: the code is taken.
     """
 
-    def register(check: Check) -> Check:
+    def register(check: AnyCheck) -> AnyCheck:
         if code in RULES:
             raise ValueError(f"{code} is registered twice")
         RULES[code] = Rule(
@@ -137,6 +140,8 @@ def find(
     unwanted = tuple(ignore)
     found: list[Finding] = []
     for code, one in sorted(load().items()):
+        if one.check is None:
+            continue
         if code.startswith(wanted) and not (unwanted and code.startswith(unwanted)):
             found += one.check(tables)
     order = {"error": 0, "warning": 1, "info": 2}

@@ -38,7 +38,7 @@ class MarkdownReport:
         for group in shown.groups:
             yield from _group(group, None if self.full else PLACES)
         for table in tables(analysis, None if self.full else ROWS):
-            yield from _table(table)
+            yield from table_markdown(table)
         for name, text in shown.notes:
             yield f"- {name}: {markdown(text)}\n"
         yield "\n"
@@ -64,7 +64,8 @@ def _group(group: Group, most: int | None) -> Iterator[str]:
     yield f"\nAdvice: {markdown(group.advice)}\n\n" if group.advice else "\n"
 
 
-def _table(table: Table) -> Iterator[str]:
+def table_markdown(table: Table) -> Iterator[str]:
+    """A table with its legend."""
     heads = [f"{c.group} {c.head}".strip() for c in table.columns]
     yield f"| {' | '.join(map(markdown, heads))} |\n"
     yield f"|{'|'.join(' --- ' if c.left else ' ---: ' for c in table.columns)}|\n"

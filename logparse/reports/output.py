@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -55,21 +55,28 @@ class Target(NamedTuple):
     format: str
 
 
-def targets(outputs: Sequence[str], format: str | None) -> list[Target]:
+def targets(
+    outputs: Sequence[str], format: str | None, forms: Mapping[str, str] = FORMATS
+) -> list[Target]:
     """Where to write what: each file's format by its suffix, unless one is given.
+
+    Args:
+        outputs: files; ``-`` is stdout.
+        format: the format that is asked for.
+        forms: formats there are, and the suffix that asks for each.
 
     Raises:
         UsageError: a suffix that names no format, or a file given twice.
     """
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"no format {format!r}; choose from {', '.join(FORMATS)}")
+    if format is not None and format not in forms:
+        raise UsageError(f"no format {format!r}; choose from {', '.join(forms)}")
     if len(set(outputs)) < len(outputs):
         raise UsageError("the same output is given twice with -o")
     if not outputs and format == "html" and sys.stdout.isatty():
         raise UsageError("html is a page for a browser; give a file with -o FILE.html")
     if not outputs:
         return [Target(STDOUT, format or "text")]
-    return [Target(path, _format_of(path, format, list(FORMATS))) for path in outputs]
+    return [Target(path, _format_of(path, format, list(forms))) for path in outputs]
 
 
 def table_target(output: str, format: str | None) -> Target:

@@ -34,7 +34,8 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
-def _row(name: str, columns: tuple[Column, ...]) -> dict[str, Any]:
+def row_schema(name: str, columns: tuple[Column, ...]) -> dict[str, Any]:
+    """The JSON Schema of a row of a table."""
     properties = {column.name: _column(column) for column in columns}
     properties[NOT_FINITE] = {
         "type": "object",
@@ -50,7 +51,8 @@ def _row(name: str, columns: tuple[Column, ...]) -> dict[str, Any]:
     }
 
 
-def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def object_schema(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The JSON Schema of an object with these keys and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -65,7 +67,7 @@ _TEXT_OR_NONE = {"type": ["string", "null"]}
 
 
 def _log() -> dict[str, Any]:
-    account = _object(
+    account = object_schema(
         {
             "size": _COUNT,
             "read": _COUNT,
@@ -90,7 +92,7 @@ def _log() -> dict[str, Any]:
         "bytes": account,
     }
     tables = {name: {"type": "array", "items": {"$ref": f"#/$defs/{name}"}} for name in TABLES}
-    return _object(head | tables, optional=LARGE)
+    return object_schema(head | tables, optional=LARGE)
 
 
 def result_schema() -> dict[str, Any]:
@@ -98,16 +100,16 @@ def result_schema() -> dict[str, Any]:
 
     A line of ``--format ndjson`` is one of ``logs`` or of ``failures``, with ``schema_version``.
     """
-    failure = _object({"path": _TEXT, "error": _TEXT})
-    top = _object(
+    failure = object_schema({"path": _TEXT, "error": _TEXT})
+    top = object_schema(
         {
             "schema_version": {"const": SCHEMA_VERSION},
-            "tool": _object({"name": {"const": "logparse"}, "version": _TEXT}),
+            "tool": object_schema({"name": {"const": "logparse"}, "version": _TEXT}),
             "logs": {"type": "array", "items": {"$ref": "#/$defs/log"}},
             "failures": {"type": "array", "items": {"$ref": "#/$defs/failure"}},
         }
     )
-    definitions = {name: _row(name, columns) for name, columns in TABLES.items()}
+    definitions = {name: row_schema(name, columns) for name, columns in TABLES.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "logparse result",
