@@ -15,7 +15,7 @@ from logparse.stream import Recognised, TextLog
 from logparse.tables import TABLES, frame
 from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import Laws
-from logparse.training.epochs import null_zero
+from logparse.training.epochs import Epochs, null_zero
 from logparse.training.laws import Law
 from logparse.training.run import Batch
 from logparse.training.runs import Runs
@@ -85,16 +85,30 @@ class Again:
 
     def _rebuilt(self, batch: Batch) -> pl.DataFrame:
         """The batch values behind the updates."""
+        import polars as pl
+
         run = self.numbers[batch.run.first_byte]
         law = self.laws[run]
         values = batch.epochs.values
         names = sorted(values, key=lambda name: self.order[name])
+        epochs = replace(batch.epochs, values={name: values[name] for name in names})
+        if law.first and epochs.epoch[0] == 1:
+            parts = ((epochs.part(0, 1), law.first), (epochs.part(1, len(epochs)), law.inverse))
+            frames = [self._inverted(batch, run, *part) for part in parts if len(part[0])]
+            return pl.concat(frames)
+        return self._inverted(batch, run, epochs, law.inverse)
+
+    def _inverted(
+        self, batch: Batch, run: int, epochs: Epochs, inverse: str | None
+    ) -> pl.DataFrame:
+        law = self.laws[run]
         found = rebuild.batches(
-            replace(batch.epochs, values={name: values[name] for name in names}),
-            law.inverse,
+            epochs,
+            inverse,
             batch_size=law.batch_size,
             last_size=law.last_size,
             late_end=law.late_end,
+            unknown_length=batch.run.unknown_length,
         )
         return frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
 

@@ -158,7 +158,8 @@ class Pipeline:
         laws = clock.clock_laws(epochs, parts.clock_laws)
         parts.clock_laws = int(laws[-1])
         possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
-        summary = rebuild.summarise(epochs, possible)
+        unknown = parts.run.unknown_length
+        summary = rebuild.summarise(epochs, possible, unknown_length=unknown)
         parts.evidence.weigh(summary.loglik)
         parts.summaries.append(summary)
         for masks, mask in zip(parts.printed, _printed(epochs, summary), strict=True):
@@ -212,6 +213,7 @@ class Pipeline:
             name=self.options.law,
             reason=f"{asked} was asked for",
             runner_up=None,
+            first=None,
             readings=(self.options.law,),
         )
 
@@ -274,7 +276,8 @@ class Pipeline:
         parts = []
         for run in self._in_order():
             number = run.run.number
-            found = rebuild.metric_columns(run.summaries, laws[number].readings)
+            law = laws[number]
+            found = rebuild.metric_columns(run.summaries, law.readings, law.first)
             parts.append({"run": np.full(len(found["metric"]), number)} | found)
         columns = _joined(empty("metrics"), parts)
         table = frame("metrics", columns)

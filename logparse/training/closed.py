@@ -108,6 +108,7 @@ def settle_units(run: Run, rows: Updates, first: int, total: int) -> None:
     """
     told = run.train_on.data if run.train_on else {}
     form = rows.form[:first]
+    run.unknown_length = bool((rows.of[:first] == 0)[~rows.last[:first]].any())
     shown = rows.step[:first][~rows.last[:first] & (rows.step[:first] > 0)]
     counts = np.array(sorted(set(shown.tolist())), np.int64)
     counts = counts[counts < rows.of[:first].max(initial=0)]

@@ -27,9 +27,16 @@ CELLS = 200_000
 _ENDS = {MEAN: "true", BLEND: "true", DOUBLE: "blend", DOUBLE_TRUE: "true"}
 
 
-def observed(rows: Shown, law: str, most: int = NODES) -> tuple[Series, Floats]:
-    """The thinned series of each epoch under a law, and the log likelihood of repeated lines."""
+def observed(
+    rows: Shown, law: str, most: int = NODES, *, lost: bool = False
+) -> tuple[Series, Floats]:
+    """The thinned series of each epoch under a law, and the log likelihood of repeated lines.
+
+    With ``lost`` the last line of an epoch is left out (``rebuild.lost_end``).
+    """
     index, valid = thin(rows, most)
+    if lost and len(rows.y):
+        valid = valid & ~rows.final[np.minimum(index, len(rows.y) - 1)]
     x = observe(rows, index, valid, double=law in (DOUBLE, DOUBLE_TRUE), end=_ENDS[law])
     unit = np.sqrt(12 * x.r)
     again = _say_once(x, law)
@@ -73,7 +80,9 @@ def side_by_side(parts: Sequence[Series]) -> Series:
     )
 
 
-def smoothed(rows: Shown, law: str, use: Ints, at: Fit, ends: Ints) -> tuple[Floats, Floats]:
+def smoothed(
+    rows: Shown, law: str, use: Ints, at: Fit, ends: Ints, *, lost: bool = False
+) -> tuple[Floats, Floats]:
     """Mean of every interval by the smoother, and its standard deviation.
 
     Args:
@@ -82,6 +91,7 @@ def smoothed(rows: Shown, law: str, use: Ints, at: Fit, ends: Ints) -> tuple[Flo
         use: [s] epochs that show enough.
         at: their noise and drift.
         ends: rows that end an interval.
+        lost: the last line of an epoch is left out (``rebuild.lost_end``).
 
     Returns:
         Mean and deviation for each of ``ends``, nan where the epoch shows too little.
@@ -97,15 +107,15 @@ def smoothed(rows: Shown, law: str, use: Ints, at: Fit, ends: Ints) -> tuple[Flo
         group = order[: max(1, cells // max(m, 1))]
         group = group[length[group] > m // 2]
         order = order[len(group) :]
-        x, index = _series(rows, law, begin[group], length[group])
+        x, index = _series(rows, law, begin[group], length[group], lost)
         sums, deviation, gap = _smooth(x, at.take(series[group]))
         keep = x.valid & (gap > 0) & (index >= core[0][group]) & (index < core[1][group])
         mean[index[keep]] = sums[keep] / gap[keep]
         sd[index[keep]] = deviation[keep] / gap[keep]
     # Step K shown twice: its interval ends at the first of the two rows.
-    lost = ends[np.isnan(mean[ends]) & (ends > 0)]
-    same = rows.owner[lost - 1] == rows.owner[lost]
-    twice = lost[same & (rows.step[lost - 1] == rows.step[lost])]
+    missed = ends[np.isnan(mean[ends]) & (ends > 0)]
+    same = rows.owner[missed - 1] == rows.owner[missed]
+    twice = missed[same & (rows.step[missed - 1] == rows.step[missed])]
     mean[twice], sd[twice] = mean[twice - 1], sd[twice - 1]
     return mean[ends], sd[ends]
 
@@ -127,12 +137,15 @@ def _windows(rows: Shown, use: Ints) -> tuple[Ints, Ints, Ints, tuple[Ints, Ints
     return series, start + begin, end - begin, (start + own[0], start + own[1])
 
 
-def _series(rows: Shown, law: str, begin: Ints, length: Ints) -> tuple[Series, Ints]:
+def _series(rows: Shown, law: str, begin: Ints, length: Ints, lost: bool) -> tuple[Series, Ints]:
     """The rows of some windows as series, and the row behind each observation."""
     j = np.arange(int(length.max()))[:, None]
     index = begin + np.minimum(j, length - 1)
     double = law in (DOUBLE, DOUBLE_TRUE)
-    x = observe(rows, index, j < length, double=double, end=_ENDS[law])
+    valid: Bools = np.less(j, length)
+    if lost:
+        valid &= ~rows.final[index]
+    x = observe(rows, index, valid, double=double, end=_ENDS[law])
     _say_once(x, law)
     x.loose[:] = 0.0
     head = rows.starts[rows.owner[begin]]

@@ -57,7 +57,7 @@ def _ends(rows: Shown) -> tuple[Ints, Ints]:
     return ends, before
 
 
-def intervals(rows: Shown, law: str | None, noise: Floats) -> Intervals:
+def intervals(rows: Shown, law: str | None, noise: Floats, *, lost: bool = False) -> Intervals:
     """Mean of the batches of every shown interval, exactly inverted.
 
     With S = t R, the mean over a+1..b is (S_b - S_a) / (t_b - t_a), known to
@@ -67,6 +67,7 @@ def intervals(rows: Shown, law: str | None, noise: Floats) -> Intervals:
         rows: of one metric.
         law: law of the averages; None gives no values.
         noise: [e] standard deviation of one batch, nan where unknown.
+        lost: nothing follows from the last line of an epoch (``rebuild.lost_end``).
 
     Returns:
         One row an interval; ``value``, ``low`` and ``high`` are nan where the law allows no
@@ -74,6 +75,8 @@ def intervals(rows: Shown, law: str | None, noise: Floats) -> Intervals:
     """
     ends, before = _ends(rows)
     mean, half = _running_means(rows, law)
+    if lost:
+        mean[rows.final], half[rows.final] = np.nan, np.nan
     head = before < 0
     t_a = np.where(head, 0.0, rows.t[before])
     t_b = rows.t[ends]

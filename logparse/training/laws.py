@@ -88,6 +88,9 @@ class Law:
     TF 1.15 to 2.1, counting the steps of a data set: (v_1 + ... + v_(K-1) + E) / K.
     """
 
+    first: str | None = None
+    """Law of the run's first epoch, where it is another: the first fit of a model under TF 2.4."""
+
     @property
     def inverse(self) -> str | None:
         """The law to invert by. The blend is in the last line only, within its bounds."""
@@ -154,6 +157,8 @@ class LawEvidence:
     """Epochs whose likelihood was counted."""
     loglik: dict[str, float] = field(default_factory=dict)
     """Sum of the log likelihoods by law."""
+    first: dict[str, float] = field(default_factory=dict)
+    """The first epoch's part of ``loglik``."""
 
     def note(self, text: str) -> None:
         """A header or message of the run: some narrow the version."""
@@ -225,6 +230,8 @@ class LawEvidence:
             column = np.maximum(table[:, i], table[:, i].max() - CREDIT)
             for name, value in zip(names, column - column.max(), strict=True):
                 self.loglik[name] = self.loglik.get(name, 0.0) + float(value)
+            if i == 0 and not self.weighed:
+                self.first = dict(self.loglik)
             self.weighed += 1
 
     def _add_pairs(self, epochs: Epochs) -> None:
@@ -265,7 +272,7 @@ class LawEvidence:
         tells = law.inverse in (MEAN, BLEND, DOUBLE_TRUE)
         last = self.counts.last_size(size) if tells else None
         bar_step = self._form() == Form.BAR_STEP
-        late = bar_step and law.name in (MEAN, None) and not self.counts_samples
+        late = bar_step and law.name in (MEAN, None) and not self.counts_samples and not law.first
         return replace(law, batch_size=size, last_size=last, late_end=late)
 
     def _decide(self) -> Law:
@@ -279,6 +286,12 @@ class LawEvidence:
             return self._plain_steps("the bar counts steps", BLEND)
         if len(laws) == 1:
             return self._from_text(form, laws[0])
+        if form == Form.BAR_STEP and self._first_differs():
+            reason = (
+                "the shown values behave like plain running means, but those of the first epoch "
+                "are averaged twice, as in the first fit of a model under TF 2.4"
+            )
+            return Law(MEAN, reason, DOUBLE, "TF 2.4", (MEAN,), first=DOUBLE)
         ranked = self._ranked(laws)
         best, second = ranked[:2]
         lead = self.loglik.get(best, 0.0) - self.loglik.get(second, 0.0)
@@ -291,6 +304,12 @@ class LawEvidence:
         if best == MEAN and form == Form.BAR_STEP:
             return self._plain_steps(reason, second)
         return Law(best, reason, second, _VERSIONS_OF_LAW.get((Form(form), best)), (best,))
+
+    def _first_differs(self) -> bool:
+        """The first epoch is surely averaged twice, the others surely once."""
+        first = self.first.get(DOUBLE, -math.inf) - self.first.get(MEAN, 0.0)
+        whole = self.loglik.get(DOUBLE, -math.inf) - self.loglik.get(MEAN, 0.0)
+        return first >= SURE and whole - first <= -SURE
 
     def _from_text(self, form: int, law: str) -> Law:
         reasons = {

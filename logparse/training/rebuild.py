@@ -63,12 +63,13 @@ class Summary:
     """By law: [e] log likelihood of each epoch, nan where it shows too little."""
 
 
-def summarise(epochs: Epochs, laws: Sequence[str]) -> Summary:
+def summarise(epochs: Epochs, laws: Sequence[str], *, unknown_length: bool = False) -> Summary:
     """The rows of the table ``metrics`` of closed epochs.
 
     Args:
         epochs: closed epochs of one run.
         laws: laws still possible, ``LawEvidence.possible``.
+        unknown_length: Keras did not know the number of steps, see ``lost_end``.
 
     Returns:
         One set of columns a law, and the evidence for ``LawEvidence.add``.
@@ -90,7 +91,8 @@ def summarise(epochs: Epochs, laws: Sequence[str]) -> Summary:
             # A blend differs from the mean in the last line only: the levels are the same.
             alike = MEAN if law == BLEND else law
             if alike not in judged:
-                judged[alike] = _levels(rows, alike, epochs.epoch == 1)
+                lost = [lost_end(name, alike, unknown_length) for name in averages]
+                judged[alike] = _levels(rows, alike, epochs.epoch == 1, lost)
             found, weights = judged[alike]
             if len(laws) > 1:
                 loglik[law] = weights
@@ -113,13 +115,16 @@ def summarise(epochs: Epochs, laws: Sequence[str]) -> Summary:
     )
 
 
-def metric_columns(parts: Iterable[Summary], readings: Sequence[str]) -> Columns:
+def metric_columns(
+    parts: Iterable[Summary], readings: Sequence[str], first: str | None = None
+) -> Columns:
     """The table ``metrics`` of a run (without ``run``) once its law is decided.
 
     Args:
         parts: all summaries of the run, in order.
         readings: ``Law.readings``: one law, or all that the log allows. Where they are
             several, ``mean`` and the levels are null and ``mean_low``, ``mean_high`` span them.
+        first: ``Law.first``, the law of the first epoch where it is another.
     """
     kept = list(parts)
     out: Columns = {
@@ -127,13 +132,16 @@ def metric_columns(parts: Iterable[Summary], readings: Sequence[str]) -> Columns
         "metric": [name for part in kept for name in part.metric],
     }
     for key in METRIC_COLUMNS:
-        pieces = [_merged(part, key, readings) for part in kept]
+        pieces = [_merged(part, key, readings, first) for part in kept]
         out[key] = np.concatenate(pieces) if pieces else np.zeros(0)
     return out
 
 
-def _merged(part: Summary, key: str, readings: Sequence[str]) -> Floats:
+def _merged(part: Summary, key: str, readings: Sequence[str], first: str | None) -> Floats:
     """One column under one law, or what several laws leave of it."""
+    if first in part.columns and (part.epoch == 1).any():
+        rest = _merged(part, key, readings, None)
+        return np.where(part.epoch == 1, part.columns[first][key], rest)
     known = [law for law in readings if law in part.columns] or list(part.columns)[:1]
     found = [part.columns[law][key] for law in known]
     if len(found) == 1:
@@ -176,8 +184,17 @@ def _as_shown(epochs: Epochs, rows: Shown) -> dict[str, Floats]:
     return out
 
 
+def lost_end(metric: str, law: str, unknown_length: bool) -> bool:
+    """Whether the last line of an epoch may hold another number than the law says.
+
+    Keras 3.0 and 3.1 learn that a data set of unknown length has ended by asking for one batch
+    more, and count it in the loss: their last line has S_K / (K + 1) for R_K.
+    """
+    return unknown_length and metric == "loss" and law in (DOUBLE, DOUBLE_TRUE)
+
+
 def _levels(
-    rows: Sequence[Shown], law: str, first: Bools
+    rows: Sequence[Shown], law: str, first: Bools, lost: Sequence[bool]
 ) -> tuple[list[dict[str, Floats]], Floats]:
     """Levels and noise of every epoch, all metrics side by side.
 
@@ -185,7 +202,7 @@ def _levels(
         A dict of [e] columns for each metric, and [e] the log likelihood over all metrics.
     """
     e = len(rows[0])
-    parts = [observed(one, law) for one in rows]
+    parts = [observed(one, law, lost=gone) for one, gone in zip(rows, lost, strict=True)]
     deepest = max(len(part.t) for part, _ in parts)
     series = side_by_side([padded(part, deepest) for part, _ in parts])
     bonus = np.concatenate([extra for _, extra in parts])
@@ -294,6 +311,7 @@ def batches(
     batch_size: int | None = None,
     last_size: int | None = None,
     late_end: bool = False,
+    unknown_length: bool = False,
     smooth: bool = True,
 ) -> Columns:
     """The table ``batches`` (without ``run``) of closed epochs of one run.
@@ -304,6 +322,7 @@ def batches(
         batch_size: samples in a full batch, ``Law.batch_size``: makes early accuracies exact.
         last_size: samples in the last batch of an epoch, ``Law.last_size``.
         late_end: the last line may be another mean, ``Law.late_end``: its bounds hold for both.
+        unknown_length: Keras did not know the number of steps, see ``lost_end``.
         smooth: also estimate every interval by the smoother.
 
     Returns:
@@ -312,7 +331,13 @@ def batches(
     """
     names = [name for name in epochs.values if kind_of_metric(name) == "average"]
     sizes = (batch_size, last_size)
-    parts = [_metric_batches(epochs, name, law, sizes, smooth, late_end) for name in names]
+    parts = [
+        _metric_batches(
+            epochs, name, law, sizes, smooth, late_end,
+            lost=law is not None and lost_end(name, law, unknown_length),
+        )
+        for name in names
+    ]  # fmt: skip
     if not parts:
         empty = {key: np.zeros(0) for key in BATCH_COLUMNS}
         whole = {key: np.zeros(0, np.int64) for key in ("epoch", "first_step", "step")}
@@ -337,6 +362,8 @@ def _metric_batches(
     sizes: tuple[int | None, int | None],
     smooth: bool,
     late_end: bool,
+    *,
+    lost: bool,
 ) -> Columns:
     """One metric: exact inverse, bounds, and the smoother's estimate and band."""
     size, last = sizes
@@ -348,19 +375,20 @@ def _metric_batches(
     use = np.zeros(0, np.int64)
     if exact_law is not None:
         double = exact_law in (DOUBLE, DOUBLE_TRUE)
-        series, _ = observed(rows, exact_law, FIT_NODES_DOUBLE if double else FIT_NODES)
+        nodes = FIT_NODES_DOUBLE if double else FIT_NODES
+        series, _ = observed(rows, exact_law, nodes, lost=lost)
         use = np.flatnonzero(series.valid.sum(0) >= FEW)
     if len(use):
         thinned = series.columns(use, len(series.t))
         at, _ = fit(thinned, epochs.epoch[use] == 1)
         noise[use] = np.sqrt(at.sigma2)
-    exact = intervals(rows, exact_law, noise)
+    exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
     if late_end:
         widen_last(exact, rows)
     estimate = np.full(len(exact.row), np.nan)
     width = np.full(len(exact.row), np.nan)
     if smooth and len(use) and exact_law is not None:
-        estimate, width = smoothed(rows, exact_law, use, at, exact.row)
+        estimate, width = smoothed(rows, exact_law, use, at, exact.row, lost=lost)
     # A last batch of unknown size is taken as full; the band allows for what that may be off.
     off = np.sqrt(LOOSE) * noise[exact.owner] / (exact.step - exact.first_step + 1)
     width = np.where(exact.open, np.hypot(width, off), width)

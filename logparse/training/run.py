@@ -28,6 +28,8 @@ class Run:
     number_of_last: int = 0
     batch_size: int | None = None
     counts: str | None = None
+    unknown_length: bool = False
+    """The bars of its first epoch show no target: Keras did not know the number of steps."""
     samples: int | None = None
     steps_per_epoch: int | None = None
     steps_change: bool = False

@@ -10,7 +10,7 @@ from made import made_epochs, training
 
 import logparse
 from logparse.reading.records import Form
-from logparse.training.epochs import Epochs
+from logparse.training.epochs import Epochs, joined
 from logparse.training.laws import (
     BLEND,
     DOUBLE,
@@ -22,7 +22,7 @@ from logparse.training.laws import (
     kind_of_metric,
     law_of_metric,
 )
-from logparse.training.rebuild import summarise
+from logparse.training.rebuild import batches, metric_columns, summarise
 
 
 @pytest.mark.parametrize(
@@ -175,3 +175,44 @@ def test_law_of_real_logs(shared_logs: Path, version: str) -> None:
         assert set(found) <= ERAS[version] | {None}, (version, kind, found)
         decided += None not in found
     assert decided >= 4
+
+
+def test_the_first_fit_of_tf_2_4_is_averaged_twice_the_others_once() -> None:
+    values = training(np.random.default_rng(5), 4, 60)
+    first = made_epochs({"loss": values[:1]}, DOUBLE, form=Form.BAR_STEP)
+    rest = made_epochs({"loss": values[1:]}, MEAN, form=Form.BAR_STEP)
+    rest.epoch += 1
+    epochs = joined([first, rest])
+    evidence = LawEvidence()
+    evidence.add(epochs)
+    laws = evidence.possible(epochs)
+    summary = summarise(epochs, laws)
+    evidence.weigh(summary.loglik)
+    law = evidence.decide()
+    assert (law.name, law.first, law.keras) == (MEAN, DOUBLE, "TF 2.4")
+    columns = metric_columns([summary], law.readings, law.first)
+    assert columns["mean"][0] == pytest.approx(values[0].mean(), abs=0.005)
+    assert abs(columns["shown"][0] - values[0].mean()) > 0.02
+    np.testing.assert_allclose(columns["mean"][1:], values[1:].mean(1), atol=6e-5)
+
+
+def test_the_loss_of_keras_3_0_over_a_data_set_of_unknown_length_has_no_true_last_line() -> None:
+    steps = 40
+    values = {"loss": training(np.random.default_rng(6), 3, steps)}
+    values["accuracy"] = 1 / (1 + values["loss"])
+    epochs = made_epochs(values, DOUBLE, repeat_last=True)
+    # (T_K + S_K / (K + 1)) / (K + 1) where (T_K + S_K / K) / (K + 1) should stand.
+    last = epochs.starts[1:] - 1
+    lost = values["loss"].mean(1) / (steps + 1) ** 2
+    epochs.values["loss"][last] = np.round(epochs.values["loss"][last] - lost, 4)
+    evidence = LawEvidence()
+    evidence.add(epochs)
+    summary = summarise(epochs, evidence.possible(epochs), unknown_length=True)
+    evidence.weigh(summary.loglik)
+    assert evidence.decide().name == DOUBLE
+    found = batches(epochs, DOUBLE, unknown_length=True)
+    true = np.stack([values[name] for name in ("loss", "accuracy")], 1).reshape(-1)
+    known = np.isfinite(found["low"])
+    assert ((found["low"] <= true) & (true <= found["high"]))[known].all()
+    unknown = [(found["metric"][i], found["step"][i]) for i in np.flatnonzero(~known)]
+    assert unknown == [("loss", steps)] * 3
