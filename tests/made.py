@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from logparse.findings.registry import Tables
+from logparse.findings.registry import Finding, Tables, load
 from logparse.reading.records import Form
 from logparse.tables import frame, schema
 from logparse.training.epochs import Epochs
@@ -131,3 +131,9 @@ def learning_tables(
     }
     given = {"runs": {"run": [1]}, "epochs": epochs, "metrics": metrics}
     return tables(**{name: given.get(name, {}) | rows.get(name, {}) for name in given | rows})
+
+
+def checked(tables: Tables, codes: list[str]) -> list[Finding]:
+    """What the rules with these codes find, in the order of the codes."""
+    checks = [load()[code].check for code in codes]
+    return [finding for check in checks if check is not None for finding in check(tables)]

@@ -7,7 +7,8 @@ from typing import Any
 
 from logparse.comparison.sides import Side
 from logparse.comparison.timing import Timing
-from logparse.findings.durations import find_change
+from logparse.findings.changes import find_changes
+from logparse.findings.durations import SECOND
 from logparse.reports import words
 
 Row = dict[str, Any]
@@ -43,13 +44,15 @@ def _about_runs(side: Side, timing: Timing) -> Iterator[str]:
 def _about_times(side: Side, timing: Timing) -> Iterator[str]:
     for run in timing.runs:
         seconds, half = run.seconds[run.warmup :], run.half[run.warmup :]
-        change = find_change(seconds, half)
-        if change is None:
+        changes = find_changes(seconds, half, SECOND)
+        if not changes:
             continue
         where = f"run {run.run} of {run.log}: " if len(timing.runs) > 1 else ""
-        moved = f"from {words.duration(change.before)} to {words.duration(change.after)}"
-        how = "drifted" if change.kind == "drift" else "changed"
-        yield f"{where}no steady state: the time of an epoch {how} {moved}"
+        first = changes[0]
+        moved = f"from {words.duration(first.before)} to {words.duration(first.after)}"
+        how = "drifted" if first.kind == "drift" else "changed"
+        more = f", the first of {len(changes)} changes" if len(changes) > 1 else ""
+        yield f"{where}no steady state: the time of an epoch {how} {moved}{more}"
     mean = timing.mean
     if mean is not None and mean.rounding > COARSE * mean.value:
         share = words.share(mean.rounding, mean.value)

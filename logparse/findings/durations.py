@@ -1,4 +1,4 @@
-"""Epoch times of a run -> which epochs are slow, and where their level changed or drifted.
+"""Epoch times of a run -> which of them are slow, and whether in step with a period.
 
 The rounding of the printed times is part of the noise. docs/time.md has how often each test
 errs on made series.
@@ -23,9 +23,6 @@ Bools = NDArray[np.bool_]
 FEWEST = 5
 """Epochs to compare with, below which no epoch is called slow."""
 
-FEWEST_FOR_CHANGE = 12
-"""Epochs after the first, below which no change of level and no drift is judged."""
-
 SLOWER = 1.05
 """A slow epoch is at least this many times its baseline: less is not worth a look."""
 
@@ -34,9 +31,6 @@ FEW = 8
 
 FEW_SLOWER = 1.25
 """See ``FEW``."""
-
-CHANGED = 0.05
-"""A change of level or a drift over the run is at least this fraction of the time."""
 
 SECOND = 1.0
 """Keras prints whole seconds; an epoch slower by less is not reported."""
@@ -68,10 +62,6 @@ _LIMITS: dict[int, tuple[float, ...]] = {
 }
 # The same for the residuals from a local median, in units of 1.4826 MAD.
 _LONG_LIMITS = ((20, 50, 1000, 10_000, 100_000), (5.5, 5.1, 5.2, 5.6, 6.2))
-
-# Height of Pettitt's statistic that 0.5 % of flat series pass, from 40,000 series each; the
-# published formula is too strict for short ones.
-_CHANGE_LIMITS = ((12, 15, 20, 30, 100, 1000), (0.82, 0.84, 0.88, 0.91, 0.96, 0.98))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +126,26 @@ def _floats(part: pl.DataFrame, name: str) -> Floats:
     if name not in part.columns:
         return np.full(len(part), np.nan)
     return np.array(part[name].cast(float).fill_null(np.nan).to_numpy(), float)
+
+
+def excess(series: Series, at: int, others: Bools) -> dict[str, float]:
+    """Seconds by which the parts of an epoch exceed those of others; nan where unknown.
+
+    Where the others do not tell a part, it is taken to be the whole of them: the excess is then
+    a lower bound.
+    """
+    whole = float(np.median(series.seconds[others]))
+
+    def over(column: Floats) -> float:
+        known = column[others & np.isfinite(column)]
+        return float(column[at]) - (float(np.median(known)) if len(known) else whole)
+
+    steps = series.step * np.maximum(series.steps - 1, 0.0)
+    return {
+        "first": over(series.first_step),
+        "steps": over(steps),
+        "validation": over(series.validation),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,49 +247,3 @@ def period_of(slow: Bools) -> int | None:
     on, expected = int(beats[phase]), len(range(phase, len(slow), period))
     regular = on >= 3 and on >= 0.8 * len(at) and on >= 0.7 * expected
     return period if regular else None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How a series of epoch times changed over the run."""
-
-    kind: str
-    """``level`` or ``drift``."""
-    at: int
-    """Index of the first epoch at the new level; for a drift 0."""
-    before: float
-    after: float
-    limit: float
-
-
-def find_change(seconds: Floats, half: Floats) -> Change | None:
-    """A change of level, or a drift, whichever describes the series better; None if neither.
-
-    Pettitt's rank test finds the most likely change point; a drift is measured by the median
-    slope over half the run. Both are robust against single slow epochs.
-    """
-    n = len(seconds)
-    if n < FEWEST_FOR_CHANGE:
-        return None
-    # Ties share their mean rank, so that rounded seconds do not make a trend.
-    _, inverse, counts = np.unique(seconds, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - 0.5 * (counts - 1))[inverse]
-    walk = 2 * np.cumsum(ranks)[:-1] - np.arange(1, n) * (n + 1)
-    split = int(np.argmax(np.abs(walk))) + 1
-    height = abs(float(walk[split - 1])) / (n**3 + n**2) ** 0.5
-    if height < float(np.interp(n, *_CHANGE_LIMITS)) or min(split, n - split) < 3:
-        return None
-    before, after = float(np.median(seconds[:split])), float(np.median(seconds[split:]))
-    step_rest = np.abs(seconds - np.where(np.arange(n) < split, before, after)).sum()
-    lag = n // 2
-    slope = float(np.median(seconds[lag:] - seconds[: n - lag])) / lag
-    line = slope * np.arange(n)
-    middle = float(np.median(seconds - line))
-    drift = np.abs(seconds - line - middle).sum() < step_rest
-    if drift:
-        before, after = middle, middle + slope * (n - 1)
-    smallest = CHANGED * min(before, after) + 2 * float(np.median(half))
-    if abs(after - before) <= smallest or abs(after - before) + 2 * float(np.median(half)) < SECOND:
-        return None
-    limit = before + smallest if after > before else before - smallest
-    return Change("drift" if drift else "level", 0 if drift else split, before, after, limit)

@@ -67,7 +67,16 @@ class Rule(NamedTuple):
     """What looks for it in one log; None where it takes several."""
 
 
-FAMILIES = ("averages", "comparison", "learning", "reading", "time")
+FAMILIES = (
+    "averages",
+    "comparison",
+    "first_epoch",
+    "learning",
+    "levels",
+    "model",
+    "reading",
+    "time",
+)
 """Modules that register rules."""
 
 RULES: dict[str, Rule] = {}

@@ -17,8 +17,8 @@ def number(value: float, like: float = 0.0) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds with two digits or more, and the unit."""
-    if seconds < 0.1:
-        return f"{1000 * seconds:.2g} ms" if seconds < 0.01 else f"{1000 * seconds:.0f} ms"
+    if seconds < 1:
+        return f"{1000 * seconds:.2g} ms" if seconds < 0.1 else f"{1000 * seconds:.0f} ms"
     return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:,.0f} s"
 
 

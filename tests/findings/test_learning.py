@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 import logparse
-from logparse.findings.registry import Finding, Tables, load
-from tests.made import Array, learning_tables
+from logparse.findings.registry import Finding, Tables
+from tests.made import Array, checked, learning_tables
 
 CODES = ["LP301", "LP302", "LP303", "LP304", "LP305"]
 
 
 def found(made: Tables) -> list[Finding]:
-    rules = load()
-    return [finding for code in CODES for finding in rules[code].check(made)]
+    return checked(made, CODES)
 
 
 def named(made: Tables) -> list[tuple[str, str | None, int | None]]:

@@ -9,13 +9,15 @@ import polars as pl
 import pytest
 
 import logparse
-from logparse.findings import time
-from logparse.findings.durations import find_change, find_slow, period_of
-from logparse.findings.registry import RULES, Finding, Tables
+from logparse.findings.changes import find_changes
+from logparse.findings.durations import find_slow, period_of
+from logparse.findings.registry import Finding, Tables
+from logparse.findings.unjudged import TIMED, unjudged
 from logparse.reading.records import Floats
 from logparse.tables import frame, schema
+from tests.made import checked
 
-CODES = ["LP201", "LP202", "LP203", "LP204", "LP205", "LP206"]
+CODES = ["LP201", "LP202", "LP203", "LP204", "LP205", "LP206", "LP207"]
 
 
 def tables(seconds: Floats, half: float = 0.0, **columns: Floats | list[float]) -> Tables:
@@ -31,7 +33,7 @@ def tables(seconds: Floats, half: float = 0.0, **columns: Floats | list[float]) 
 
 
 def found(made: Tables) -> list[Finding]:
-    return [finding for code in CODES for finding in RULES[code].check(made)]
+    return checked(made, CODES)
 
 
 def named(made: Tables) -> list[tuple[str, int | None]]:
@@ -75,7 +77,10 @@ def test_where_a_slow_epoch_lost_its_time() -> None:
     ("columns", "words"),
     [
         ({"first_step_seconds": [61.0] + [1.0] * 7}, "its first step took 60 s of it"),
-        ({"step_seconds": [1.6] + [1.0] * 7}, "its steps were slow (59 s in all), not its first"),
+        (
+            {"step_seconds": [1.6] + [1.0] * 7},
+            "its steps were slow (59 s in all; 1.6 s each, 1 s later), not its first",
+        ),
         ({"validation_seconds": [70.0] + [5.0] * 7}, "its validation took 65 s of it"),
         ({}, "the log does not tell in which part"),
     ],
@@ -107,13 +112,27 @@ def test_rounding_is_part_of_the_noise() -> None:
 def test_too_few_epochs_are_not_judged_and_the_reason_is_given() -> None:
     made = tables(np.array([90.0, 10, 10]))
     assert named(made) == []
-    assert ("LP202", 1, "2 complete epochs after the first, 3 needed") in time.unjudged(made)
-    assert {code for code, _, _ in time.unjudged(made)} == set(CODES)
+    assert ("LP202", 1, "2 complete epochs after the first, 3 needed") in unjudged(made)
+    assert {code for code, _, _ in unjudged(made)} >= {*TIMED, "LP207"}
 
 
 def test_a_change_of_level_is_no_list_of_slow_epochs() -> None:
     seconds = np.concatenate([np.full(15, 100.0), np.full(15, 130.0)]) + np.arange(30) % 3
     assert named(tables(seconds)) == [("LP203", 16)]
+
+
+def test_a_slow_stretch_in_the_middle_is_two_changes_of_level() -> None:
+    seconds = 100.0 + np.arange(40) % 3
+    seconds[15:25] += 30
+    assert named(tables(seconds)) == [("LP203", 16), ("LP203", 26)]
+
+
+def test_levels_are_found_in_long_runs_at_the_right_epoch() -> None:
+    random = np.random.default_rng(4)
+    seconds = 100 * (1 + 0.02 * random.standard_normal(9000))
+    seconds[4321:] *= 1.2
+    (change,) = find_changes(seconds, np.full(9000, 0.5), 1.0)
+    assert (change.kind, change.at) == ("level", 4321)
 
 
 def test_a_drift_is_no_list_of_slow_epochs() -> None:
@@ -130,6 +149,41 @@ def test_a_period_is_one_finding() -> None:
 def test_validation_that_dominates() -> None:
     (finding,) = found(tables(np.full(4, 100.0), validation_seconds=np.full(4, 70.0)))
     assert finding.message == "Validation takes 70 s of an epoch's 100 s: 70 % of the time."
+
+
+def stamped(gaps: Floats, seconds: float = 20.0) -> Tables:
+    """Epochs of ``seconds`` with ``gaps`` after them, their headers stamped."""
+    n = len(gaps) + 1
+    began = 1.7e9 + np.concatenate([[0.0], np.cumsum(gaps + seconds)])
+    return tables(np.full(n, seconds), 0.5, began=began)
+
+
+def test_gaps_between_epochs() -> None:
+    (finding,) = found(stamped(np.full(4, 5.25)))
+    assert (finding.code, finding.n, finding.epoch) == ("LP207", 4, None)
+    assert finding.message == (
+        "Between epochs 5.2 s pass each time, beside the 20 s of an epoch: 21 % of the time, 21 s "
+        "in all."
+    )
+
+
+def test_one_long_gap() -> None:
+    gaps = np.full(8, 0.25)
+    gaps[4] = 3600
+    (finding,) = found(stamped(gaps))
+    assert (finding.code, finding.epoch) == ("LP207", 5)
+    assert finding.message == (
+        "Between epochs 5 and 6 60 min passed, against 380 ms between others."
+    )
+
+
+def test_what_is_no_gap() -> None:
+    assert named(stamped(np.full(2, 5.25))) == []  # too few
+    assert named(stamped(np.full(6, 1.25))) == []  # the rounding of 20 s may hide it
+    assert named(stamped(np.full(6, -30.25))) == []  # a clock that contradicts the bar
+    coarse = stamped(np.full(6, 5.0))  # stamps of whole minutes
+    epochs = coarse.epochs.with_columns(began=(pl.col("began") // 60) * 60)
+    assert named(Tables(coarse.runs, epochs, *[pl.DataFrame()] * 5)) == []
 
 
 def test_incomplete_and_shorter_epochs_are_left_out() -> None:
@@ -159,7 +213,7 @@ def false_alarms(n: int, noise: float, unit: float, runs: int) -> tuple[float, f
         half = np.full(n, unit / 2)
         tested = find_slow(seconds, half)
         slow += tested is not None and bool(tested.slow.any())
-        changed += find_change(seconds, half) is not None
+        changed += bool(find_changes(seconds, half, 1.0))
     return slow / runs, changed / runs
 
 
@@ -191,7 +245,7 @@ def test_noise_free_series_are_flat() -> None:
         tested = find_slow(np.full(n, 7.0), np.full(n, 0.5))
         assert tested is not None
         assert not tested.slow.any()
-        assert find_change(np.full(n, 7.0), np.full(n, 0.5)) is None
+        assert find_changes(np.full(n, 7.0), np.full(n, 0.5), 1.0) == []
 
 
 def test_periods() -> None:

@@ -1,0 +1,97 @@
+"""Tables -> which rules say nothing about a run for want of data, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from logparse.findings.changes import FEWEST_FOR_CHANGE
+from logparse.findings.curves import (
+    FEWEST_FLAT,
+    FEWEST_FOR_SPIKES,
+    FEWEST_TO_DIVERGE,
+    FEWEST_TO_RISE,
+    Curve,
+    all_curves,
+    pairs,
+)
+from logparse.findings.durations import FEWEST, Series, all_series
+from logparse.findings.first_epoch import FEWEST_AFTER_FIRST
+from logparse.findings.gaps import FEWEST_GAPS, all_gaps
+from logparse.findings.model import FEWEST_AT_CHANCE, samples_of
+from logparse.findings.networks import networks
+from logparse.findings.registry import Tables
+from logparse.findings.time import FEWEST_VALIDATED
+
+TIMED = ("LP201", "LP202", "LP203", "LP204", "LP205", "LP206")
+"""Rules that need times of complete epochs."""
+
+
+class Unjudged(NamedTuple):
+    """A rule that could not judge a run; the columns of the table ``unjudged``."""
+
+    code: str
+    run: int
+    reason: str
+
+
+def unjudged(tables: Tables) -> list[Unjudged]:
+    """Rules that are silent for want of data, run by run. All others were judged."""
+    found: list[Unjudged] = []
+    timed = {series.run: series for series in all_series(tables)}
+    gaps = {one.run: len(one.seconds) for one in all_gaps(tables)}
+    curves = list(all_curves(tables).values())
+    validated = {run: _longest(train for train, _ in pairs(tables) if train.run == run)
+                 for run in tables.runs["run"]}  # fmt: skip
+    for run in tables.runs["run"].to_list():
+        mine = [curve for curve in curves if curve.run == run]
+        reasons = dict(_of_times(timed.get(run)))
+        if gaps.get(run, 0) < FEWEST_GAPS:
+            reasons["LP207"] = f"headers tell {gaps.get(run, 0)} gaps, {FEWEST_GAPS} needed"
+        reasons |= dict(_of_curves(mine, validated[run]))
+        reasons |= dict(_of_networks(tables, run))
+        found += [Unjudged(code, run, reason) for code, reason in sorted(reasons.items())]
+    return found
+
+
+def _of_times(series: Series | None) -> Iterator[tuple[str, str]]:
+    if series is None:
+        yield from ((code, "no complete epoch shows a time") for code in TIMED)
+        return
+    n = len(series.seconds) - int(series.starts)
+    needs = {"LP201": FEWEST, "LP202": FEWEST_AFTER_FIRST, "LP203": FEWEST_FOR_CHANGE}
+    needs |= {"LP204": FEWEST_FOR_CHANGE, "LP205": FEWEST}
+    for code, least in needs.items():
+        if n < least:
+            yield code, f"{n} complete epochs after the first, {least} needed"
+    validated = int(np.isfinite(series.validation).sum())
+    if validated < FEWEST_VALIDATED:
+        yield "LP206", f"{validated} epochs tell their validation time, {FEWEST_VALIDATED} needed"
+
+
+def _of_curves(curves: list[Curve], validated: int) -> Iterator[tuple[str, str]]:
+    losses = _longest(curve for curve in curves if curve.loss)
+    needs = {"LP302": FEWEST_TO_DIVERGE, "LP303": FEWEST_FLAT, "LP305": FEWEST_FOR_SPIKES}
+    for code, least in needs.items():
+        if losses < least:
+            yield code, f"{losses} epochs show a loss, {least} needed"
+    if validated < FEWEST_TO_RISE:
+        yield "LP304", f"{validated} epochs show a validation loss, {FEWEST_TO_RISE} needed"
+    rated = _longest(curve for curve in curves if curve.accuracy)
+    if rated < FEWEST_AT_CHANCE:
+        yield "LP306", f"{rated} epochs show an accuracy, {FEWEST_AT_CHANCE} needed"
+
+
+def _of_networks(tables: Tables, run: int) -> Iterator[tuple[str, str]]:
+    network = networks(tables).get(run)
+    if network is None:
+        for code in ("LP307", "LP403"):
+            yield code, "no model.summary() before the training"
+    elif samples_of(tables, run) is None:
+        yield "LP307", "the log does not tell the number of training samples"
+
+
+def _longest(curves: Iterator[Curve]) -> int:
+    return max((len(curve.epoch) for curve in curves), default=0)
