@@ -28,6 +28,7 @@ from logparse.reading.keras_plan import (
     Epoch,
     Fit,
     batch_values,
+    counts,
     epochs_of,
     kinds_of,
     read_closings,
@@ -57,23 +58,13 @@ class KerasFile:
     blocks: Blocks
 
 
-def half_unit(values: Floats, decimals: NDArray[np.int8], gap: Ints | int = 1) -> Floats:
-    """How far a running mean in ``decimals`` precision can lie from the exact one.
-
-    Keras adds up in that precision too: each of the ``gap`` batches since the mean before rounds
-    the sum once, and the division rounds once more, each by up to half a unit of the last bit.
-    """
-    _, exponent = np.frexp(values)
-    unit: Floats = np.ldexp(0.5, exponent + decimals.astype(np.int64))
-    return unit * (1 + np.asarray(gap) / 2)
-
-
 def keras_events(run: EventRun) -> Iterator[Chunk] | None:
     """Updates and headers of a run as Keras wrote it, None if its tags are not Keras's.
 
     A header's ``data`` has ``epoch`` (from 1), ``epochs`` (None), ``after`` (a time before which
     the epoch cannot have begun), ``ended`` (when the epoch's values were written) and
-    ``evaluated`` (when its validation ended), None where not known; ``batch_values`` names the
+    ``evaluated`` (when its validation ended), None where not known; ``first`` for the first of a
+    file; ``batch_values`` names the
     metrics whose updates are the batch's own value, not R_k; ``new_run`` says that a run begins.
 
     Raises:
@@ -116,6 +107,9 @@ def keras_chunks(
     plans: list[tuple[KerasFile, list[Fit]]] = []
     for file in files:
         fits = read_closings(file.blocks(), tags)
+        if file.segment.part != "validation" and not any(fit.last for fit in fits):
+            file = _counted(file, tags)
+            fits = read_closings(file.blocks(), tags)
         if file.segment.part != "validation":
             plans.append((file, fits))
             continue
@@ -130,6 +124,26 @@ def keras_chunks(
     names = found[0][1]
     again = [(file, read_closings(file.blocks(), names)) for file, _ in found]
     return _chunks(again, {}, names, restarts)
+
+
+def _counted(file: KerasFile, tags: list[str]) -> KerasFile:
+    """A file in which no batch counts, its batches numbered: Keras 3.0 writes each at step 0."""
+
+    def blocks() -> Iterator[Scalars]:
+        seen = np.zeros(0, np.int64)
+        for block in file.blocks():
+            kinds, _ = kinds_of(tags)
+            seen = np.concatenate([seen, np.zeros(len(tags) - len(seen), np.int64)])
+            step = block.step.copy()
+            for tag in np.unique(
+                block.tag[(kinds[block.tag] == BATCH_KIND) & (step == 0)]
+            ).tolist():
+                mine = np.flatnonzero((block.tag == tag) & (step == 0))
+                step[mine] = seen[tag] + 1 + np.arange(len(mine))
+                seen[tag] += len(mine)
+            yield replace(block, step=step)
+
+    return replace(file, blocks=blocks)
 
 
 def _graph(file: KerasFile) -> bool:
@@ -266,7 +280,7 @@ class _File:
         return Event(byte, byte, line, UNPLACED, text, data={"batches": self._unplaced})
 
     def _batches(self, block: Scalars) -> _Rows:
-        index = np.flatnonzero((self._kinds[block.tag] == BATCH_KIND) & (block.step > 0))
+        index = np.flatnonzero((self._kinds[block.tag] == BATCH_KIND) & counts(block, self._kinds))
         columns = ("byte", "wall_time", "step", "tag", "value", "dtype")
         return _Rows(index + block.first, *(getattr(block, name)[index] for name in columns))
 
@@ -393,6 +407,7 @@ class _File:
                 "epoch": epoch.number,
                 "epochs": None,
                 "new_run": self._new_run,
+                "first": len(self._headed) == 1,
                 "after": self._before if self._before < updates.clock[row] else None,
                 "ended": _or_none(epoch.closing.wall_time) if epoch.closing else None,
                 "evaluated": _or_none(epoch.closing.evaluated) if epoch.closing else None,

@@ -33,6 +33,9 @@ EPOCHS_MOST = 200_000
 FITS_MOST = 1000
 """Passes of the batch counter in one file."""
 
+STEPS_MOST = 1 << 53
+"""Batches and epochs that a counter may stand at; more is damage."""
+
 _LAST_ROWS = 512
 """Values of one batch that are looked at."""
 
@@ -115,6 +118,12 @@ def kinds_of(tags: list[str]) -> tuple[NDArray[np.int8], list[str]]:
     return kinds, names
 
 
+def counts(block: Scalars, kinds: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """[n] whether a step can be one: of a batch from 1 on, and no larger than can be counted."""
+    least: NDArray[np.bool_] = block.step >= (kinds[block.tag] == BATCH_KIND)
+    return least & (block.step <= STEPS_MOST)
+
+
 def read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
     """One pass over a file: its fits with their closings, in memory of one entry an epoch."""
     kinds, names = kinds_of(tags)
@@ -126,7 +135,7 @@ def read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
     for block in blocks:
         if len(kinds) < len(tags):
             kinds, names = kinds_of(tags)
-        kind = np.where(block.step < (kinds[block.tag] == BATCH_KIND), 0, kinds[block.tag])
+        kind = np.where(counts(block, kinds), kinds[block.tag], OTHER_KIND)
         rows = np.flatnonzero(kind)
         batch = kind[rows] == BATCH_KIND
         done = 0
@@ -230,6 +239,8 @@ def _placed(
         if end is None and length and start is not None:
             end = start + length * (index + 1)
             end = end if low <= end <= high else None
+        if end is not None and before is not None and end < before:
+            end = None  # its values came before its batches
         of = end - before if end is not None and before is not None else 0
         epochs.append(Epoch(closing.epoch + 1, before, end, of, closing, end or low))
         before = end

@@ -123,7 +123,7 @@ class Channel:
         self._close()
         if number is None or run is None:
             run, number = self._new_run(event.line, event.byte, label[1] or None), label[0]
-        self._open(run, number, event.line, label, event.clock)
+        self._open(run, number, event.line, label, event)
 
     def _continues(self, label: tuple[int, int]) -> int | None:
         """Number of the epoch that a header opens in the current run; None opens a new run."""
@@ -153,7 +153,7 @@ class Channel:
         number: int,
         line: int,
         label: tuple[int, int] | None,
-        began: float | None = None,
+        header: Event | None = None,
     ) -> None:
         run.epochs += 1
         run.number_of_last = number
@@ -162,7 +162,9 @@ class Channel:
             run.label, run.headed = label, True
             run.of = label[1] or run.of
             shown = f"{label[0]}/{label[1]}" if label[1] else str(label[0])
-        self.open = OpenEpoch(run, number, shown, line, line, began)
+        self.open = OpenEpoch(run, number, shown, line, line)
+        if header:
+            self.open.began, self.open.told = header.clock, header.data
         self.header = None
         for event in self.early:
             self._say(event, self.open)

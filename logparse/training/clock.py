@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from logparse.reading.records import Floats, Form, Ints
+from logparse.training import clock_events
 from logparse.training.clock_bounds import (
     ANY_LAW,
     JITTER,
@@ -168,6 +169,9 @@ def summarise(epochs: Epochs, laws: Laws | int) -> dict[str, Floats]:
 
 def solve(epochs: Epochs, laws: Laws | int) -> tuple[Times, dict[str, Floats]]:
     """``elapsed`` and ``summarise`` at the cost of one."""
+    if epochs.written:
+        low, high, time, summary = clock_events.solve(epochs, epochs.written)
+        return Times(time, low, high), summary
     sets = np.broadcast_to(np.asarray(laws, np.int8), (len(epochs),))
     if epochs.starts[-1] <= _BLOCK_ROWS:
         return _solve(epochs, sets)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logparse.reading.records import TIMES, Form, Ints, Updates
+from logparse.training import clock_events
 from logparse.training.buffer import Buffer
-from logparse.training.epochs import Epochs
+from logparse.training.epochs import Epochs, Written
 from logparse.training.run import Batch, OpenEpoch, Run
 
 
@@ -64,7 +65,9 @@ def _batch(buffer: Buffer, epochs: Sequence[OpenEpoch]) -> Batch:
         values=part.values,
         decimals=part.decimals,
         **{name: getattr(part, name) for name in TIMES},
+        written=_written(epochs),
     )
+    began = np.array([e.began for e in epochs], np.float64)
     return Batch(
         run,
         columns,
@@ -73,7 +76,20 @@ def _batch(buffer: Buffer, epochs: Sequence[OpenEpoch]) -> Batch:
         [e.last_line for e in epochs],
         part.line,
         part.byte,
-        np.array([e.began for e in epochs], np.float64),
+        clock_events.began(columns) if columns.written else began,
+    )
+
+
+def _written(epochs: Sequence[OpenEpoch]) -> Written | None:
+    """What the headers of event files say."""
+    told = [epoch.told for epoch in epochs]
+    if "batch_values" not in told[0]:
+        return None
+    return Written(
+        after=np.array([one.get("after") for one in told], np.float64),
+        first=np.array([one.get("first", False) for one in told], np.bool_),
+        evaluated=np.array([one.get("evaluated") for one in told], np.float64),
+        batch_values=frozenset(name for one in told for name in one.get("batch_values", ())),
     )
 
 
@@ -118,7 +134,8 @@ def settle_units(run: Run, rows: Updates, first: int, total: int) -> None:
     near = len(counts) > 2 and unit == np.diff(counts).min()
     sure = len(counts) > 1 and unit > 1 and (counts[0] == unit or near)
     run.samples = told.get("samples")
-    if np.isin(form, (Form.HEAVY, Form.QUIET_STEP)).any() or told.get("steps"):
+    by_steps = np.isin(form, (Form.HEAVY, Form.QUIET_STEP)).any() or told.get("steps")
+    if by_steps or (len(counts) and (form == Form.EVENTS).all()):
         run.counts = "steps"
     elif (form == Form.BAR_SAMPLE).any() or (run.samples and total == run.samples):
         run.counts = "samples"

@@ -13,6 +13,25 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(slots=True)
+class Written:
+    """What TensorBoard events tell of e closed epochs beyond their rows; times are wall times."""
+
+    after: Floats
+    """[e] no epoch can have begun before this, nan where unknown."""
+    first: Bools
+    """[e] the first epoch of a file, which began at ``after``."""
+    evaluated: Floats
+    """[e] when its validation ended, nan where unknown."""
+    batch_values: frozenset[str]
+    """Metrics whose rows before the last one are the batch's own value, not an average."""
+
+    def part(self, begin: int, end: int) -> Written:
+        """Epochs ``begin:end``."""
+        rows = slice(begin, end)
+        return Written(self.after[rows], self.first[rows], self.evaluated[rows], self.batch_values)
+
+
+@dataclass(slots=True)
 class Epochs:
     """Closed epochs of one run, their rows (updates) sorted by epoch, then step.
 
@@ -48,6 +67,8 @@ class Epochs:
     """[n] a metric: the number as shown, nan where it is not on that line or was ``nan``."""
     decimals: dict[str, NDArray[np.int8]]
     """[n] a metric: decimals printed, ``records.EXPONENT`` for %.4e, 0 where it is not there."""
+    written: Written | None = None
+    """None for a text."""
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -61,6 +82,7 @@ class Epochs:
             **{name: getattr(self, name)[rows] for name in _OF_ROW},
             values={name: column[rows] for name, column in self.values.items()},
             decimals={name: column[rows] for name, column in self.decimals.items()},
+            written=self.written.part(begin, end) if self.written else None,
         )
 
     def thinned(self, most: int) -> Epochs:
@@ -85,6 +107,7 @@ class Epochs:
             **{name: getattr(self, name)[rows] for name in _OF_ROW},
             values={name: column[rows] for name, column in self.values.items()},
             decimals={name: column[rows] for name, column in self.decimals.items()},
+            written=self.written,
         )
 
 
@@ -129,6 +152,18 @@ def joined(parts: list[Epochs]) -> Epochs:
         **{n: np.concatenate([getattr(p, n) for p in parts]) for n in (*_OF_EPOCH, *_OF_ROW)},
         values=values,
         decimals=decimals,
+        written=_joined_written([part.written for part in parts if part.written]),
+    )
+
+
+def _joined_written(parts: list[Written]) -> Written | None:
+    if not parts:
+        return None
+    return Written(
+        after=np.concatenate([part.after for part in parts]),
+        first=np.concatenate([part.first for part in parts]),
+        evaluated=np.concatenate([part.evaluated for part in parts]),
+        batch_values=frozenset().union(*(part.batch_values for part in parts)),
     )
 
 

@@ -46,9 +46,14 @@ def _ends(rows: Shown) -> tuple[Ints, Ints]:
     """
     n = len(rows.y)
     keep = np.ones(n, np.bool_)
+    # Where only every Nth batch is written and no length is known, the end of an epoch is at a
+    # step that its row does not tell.
+    untold = rows.final & (rows.bits > 0) & (rows.of[rows.owner] == 0)
     if n > 1:
-        keep[:-1] = (rows.owner[1:] != rows.owner[:-1]) | (rows.step[1:] > rows.step[:-1])
+        later = (rows.owner[1:] != rows.owner[:-1]) | (rows.step[1:] > rows.step[:-1])
+        keep[:-1] = later | untold[1:]
     keep &= rows.step > 0
+    keep &= ~untold
     ends = np.flatnonzero(keep)
     before = np.full(len(ends), -1, np.int64)
     if len(ends) > 1:
@@ -61,7 +66,8 @@ def intervals(rows: Shown, law: str | None, noise: Floats, *, lost: bool = False
     """Mean of the batches of every shown interval, exactly inverted.
 
     With S = t R, the mean over a+1..b is (S_b - S_a) / (t_b - t_a), known to
-    +-(t_b h_b + t_a h_a) / (t_b - t_a), h the half unit of the last digit.
+    +-(t_b h_b + t_a h_a) / (t_b - t_a), h the half unit of the last digit. The numbers of event
+    files are so fine that Keras's own sums count: see ``_sums``.
 
     Args:
         rows: of one metric.
@@ -85,9 +91,10 @@ def intervals(rows: Shown, law: str | None, noise: Floats, *, lost: bool = False
     step = rows.step[ends]
     with np.errstate(invalid="ignore", divide="ignore"):
         s_a = np.where(head, 0.0, t_a * mean[before])
-        e_a = np.where(head, 0.0, t_a * half[before])
         value = (t_b * mean[ends] - s_a) / gap
-        error = (t_b * half[ends] + e_a) / gap
+        late, early = _sums(rows, ends, before, half, (mean[ends] * t_b, value), gap / t_b)
+        e_a = np.where(head, 0.0, t_a * early)
+        error = (t_b * late + e_a) / gap
     whole = (rows.printed[ends] == 0) & (head | (rows.printed[before] == 0)) & (rows.y[ends] != 0)
     out = Intervals(
         ends, rows.owner[ends], first, step, gap, value, value - error, value + error,
@@ -98,11 +105,36 @@ def intervals(rows: Shown, law: str | None, noise: Floats, *, lost: bool = False
         unknown = np.abs(value) / 2 if law == BLEND else np.zeros_like(value)
         spread = np.where(np.isfinite(noise[out.owner]), noise[out.owner], unknown)
         sums = (t_a, s_a, e_a)
-        _open_last(out, rows, mean[ends], half[ends], sums, spread)
+        _open_last(out, rows, mean[ends], late, sums, spread)
     bad = ~np.isfinite(out.value)
     for column in (out.value, out.low, out.high):
         column[bad] = np.nan
     return out
+
+
+def _sums(
+    rows: Shown, ends: Ints, before: Ints, half: Floats, sums: tuple[Floats, Floats], share: Floats
+) -> tuple[Floats, Floats]:
+    """Half widths of R at the rows ``ends`` and ``before``, as far as they are not shared.
+
+    Printed digits hide Keras's sums: ``half`` as it is. In event files both means come from one
+    running sum of limited precision. What had been rounded off it before is in both and cancels;
+    in between, each batch's product and each sum is rounded once. Where several batches lie
+    between two rows, they are taken to have one sign, as losses have.
+    """
+    late, early = half[ends], half[before]
+    fine = rows.bits[ends] > 0
+    if not fine.any():
+        return late, early
+    total, value = sums
+    grain = np.ldexp(1.0, -rows.bits[ends])
+    steps = np.maximum(rows.step[ends] - np.where(before < 0, 0, rows.step[before]), 1)
+    t_b = np.maximum(rows.t[ends], 1.0)
+    rounded = (steps * np.abs(total) / t_b + np.abs(value) * share) * grain
+    return (
+        np.where(fine, rows.printed[ends] + rounded, late),
+        np.where(fine, rows.printed[before], early),
+    )
 
 
 def _running_means(rows: Shown, law: str | None) -> tuple[Floats, Floats]:
@@ -193,6 +225,22 @@ def widen_last(out: Intervals, rows: Shown) -> None:
     out.low[:] = np.where(next_, low, np.where(late, np.nan, out.low))
     out.high[:] = np.where(next_, high, np.where(late, np.nan, out.high))
     out.value[late & ~next_] = np.nan
+
+
+def widen_plain(out: Intervals, rows: Shown) -> None:
+    """Let the bounds of a short last batch hold for a mean without weights as well.
+
+    For losses in event files: Keras 3.0 and 3.1 weigh all batches alike, later ones by size.
+    """
+    at = out.row
+    short = (rows.bits[at] > 0) & (rows.t[at] != rows.step[at])
+    steps = (out.step - out.first_step + 1).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        plain = ((rows.step[at] - rows.t[at]) * rows.y[at] + out.value * out.gap) / steps
+        room = np.maximum(out.high - out.value, out.value - out.low)
+        low, high = np.fmin(out.low, plain - room), np.fmax(out.high, plain + room)
+    out.low[:] = np.where(short, low, out.low)
+    out.high[:] = np.where(short, high, out.high)
 
 
 def clip(estimate: Floats, low: Floats, high: Floats) -> Floats:

@@ -12,7 +12,7 @@ from logparse.reading.records import Floats, Ints
 from logparse.training.counts import exact_counts, is_share
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.estimate import observed, padded, side_by_side, smoothed
-from logparse.training.inverse import clip, intervals, widen_last
+from logparse.training.inverse import clip, intervals, widen_last, widen_plain
 from logparse.training.laws import (
     AS_IS,
     BLEND,
@@ -26,7 +26,7 @@ from logparse.training.laws import (
 )
 from logparse.training.moves import total
 from logparse.training.noise import Levels, fit, levels
-from logparse.training.series import LOOSE, Shown, shown
+from logparse.training.series import LOOSE, Shown, half_units, shown
 from logparse.training.smoother import Z95
 
 FIT_NODES = 40
@@ -79,7 +79,7 @@ def summarise(epochs: Epochs, laws: Sequence[str], *, unknown_length: bool = Fal
         none = {key: np.zeros(0) for key in METRIC_COLUMNS}
         return Summary(np.zeros(0, np.int64), [], dict.fromkeys(laws, none), {})
     by_metric = {name: shown(epochs, name) for name in names}
-    averages = [name for name in names if kind_of_metric(name) == "average"]
+    averages = [name for name in names if _is_average(epochs, name)]
     columns: dict[str, dict[str, Floats]] = {}
     loglik: dict[str, Floats] = {}
     judged: dict[str, tuple[list[dict[str, Floats]], Floats]] = {}
@@ -113,6 +113,12 @@ def summarise(epochs: Epochs, laws: Sequence[str], *, unknown_length: bool = Fal
         },
         loglik=loglik,
     )
+
+
+def _is_average(epochs: Epochs, name: str) -> bool:
+    """Whether the rows before an epoch's last one show averages of a metric."""
+    own = epochs.written is not None and name in epochs.written.batch_values
+    return kind_of_metric(name) == "average" and not own
 
 
 def metric_columns(
@@ -366,6 +372,8 @@ def _metric_batches(
     lost: bool,
 ) -> Columns:
     """One metric: exact inverse, bounds, and the smoother's estimate and band."""
+    if not _is_average(epochs, name):
+        return _own_values(epochs, name)
     size, last = sizes
     rows = shown(epochs, name, last / size if size and last else None)
     exact_law = MEAN if law == LAST_ONLY else law
@@ -385,6 +393,8 @@ def _metric_batches(
     exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
     if late_end:
         widen_last(exact, rows)
+    if name.endswith("loss"):
+        widen_plain(exact, rows)
     estimate = np.full(len(exact.row), np.nan)
     width = np.full(len(exact.row), np.nan)
     if smooth and len(use) and exact_law is not None:
@@ -407,6 +417,20 @@ def _metric_batches(
         "estimate_low": clip(low, exact.low, exact.high),
         "estimate_high": clip(high, exact.low, exact.high),
     }
+
+
+def _own_values(epochs: Epochs, name: str) -> Columns:
+    """One metric whose rows are the batch's own value already: nothing to invert."""
+    here = np.flatnonzero((epochs.decimals[name] != 0) & ~epochs.final & (epochs.step > 0))
+    value, step = epochs.values[name][here], epochs.step[here]
+    half = half_units(value, epochs.decimals[name][here])
+    owner = np.repeat(np.arange(len(epochs)), np.diff(epochs.starts))[here]
+    value = np.where(np.isfinite(value), value, np.nan)
+    unknown = dict.fromkeys(
+        ("estimate", "estimate_low", "estimate_high"), np.full(len(here), np.nan)
+    )
+    exact = {"value": value, "low": value - half, "high": value + half}
+    return {"owner": owner, "first_step": step, "step": step, **exact, **unknown}
 
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from logparse.reading.records import Event, Floats, Ints
 from logparse.training.epochs import Epochs
@@ -56,6 +57,8 @@ class OpenEpoch:
     last_line: int
     began: float | None = None
     """Timestamp of its header."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What its header says."""
     rows: list[tuple[int, int]] = field(default_factory=list)
     """Numbers of its rows in the buffer of its channel: from, to."""
     steps: int = 0

@@ -74,6 +74,8 @@ class Shown:
     """[e] steps of a whole epoch, 0 where unknown."""
     counted: Bools
     """[e] the bar counts samples: every batch size is known."""
+    bits: Ints
+    """[n] significant bits of a number from an event file, 0 for a printed one."""
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -111,7 +113,9 @@ def shown(epochs: Epochs, metric: str, last_weight: float | None = None) -> Show
     printed = half_units(y, epochs.decimals[metric][rows])
     half = printed + np.abs(y) * FLOAT32 * (1 + DRIFT * np.sqrt(step))
     starts = np.searchsorted(owner, np.arange(len(epochs) + 1))
-    return Shown(starts, owner, step, t, y, half, printed, final, loose, epochs.of, counted)
+    bits = np.maximum(-epochs.decimals[metric][rows].astype(np.int64), 0)
+    bits[bits <= -int(EXPONENT)] = 0
+    return Shown(starts, owner, step, t, y, half, printed, final, loose, epochs.of, counted, bits)
 
 
 def thin(rows: Shown, most: int = NODES) -> tuple[Ints, Bools]:
