@@ -15,7 +15,7 @@ from logparse.again import Again
 from logparse.errors import NotALogError
 from logparse.logs import Opened
 from logparse.pipeline import Options
-from logparse.reading import keras_log
+from logparse.reading import keras_log, strides
 from logparse.reading.detect import reader_named
 from logparse.reading.records import TIMES, Account, Chunk, Event, Reject
 from logparse.tables import TABLES
@@ -165,12 +165,23 @@ def tables(
 @contextmanager
 def slow_path() -> Iterator[None]:
     """Every line is read by the grammar itself, none by its shape."""
-    few = keras_log._FEW
-    keras_log._FEW = 1 << 62
+    few = keras_log._FEW, strides.FEW
+    keras_log._FEW = strides.FEW = 1 << 62
     try:
         yield
     finally:
-        keras_log._FEW = few
+        keras_log._FEW, strides.FEW = few
+
+
+@contextmanager
+def eager() -> Iterator[None]:
+    """Rows are looked for at equal distances everywhere, however few there are."""
+    few, patience = strides.FEW, strides._PATIENCE
+    strides.FEW, strides._PATIENCE = 1, 1 << 62
+    try:
+        yield
+    finally:
+        strides.FEW, strides._PATIENCE = few, patience
 
 
 def difference(one: Reading, other: Reading) -> str | None:

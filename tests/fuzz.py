@@ -33,7 +33,7 @@ from polars.testing import assert_frame_equal
 
 import logparse
 from logparse.errors import LogparseError
-from tests.checks import Reading, difference, read, slow_path, some_cuts, tables
+from tests.checks import Reading, difference, eager, read, slow_path, some_cuts, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(__file__).resolve().parent / "corpus"
@@ -44,9 +44,11 @@ HANG = 60
 
 
 def keras(data: bytes, rng: random.Random) -> None:
-    """The reader of text: account, any cuts, fast against slow."""
+    """The reader of text: account, any cuts, both fast ways against the slow one."""
     whole = read(data)
     _same("cut", whole, read(data, some_cuts(rng, len(data))))
+    with eager():
+        _same("strides", whole, read(data, some_cuts(rng, len(data))))
     with slow_path():
         _same("slow path", whole, read(data))
 

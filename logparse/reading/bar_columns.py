@@ -20,7 +20,7 @@ from logparse.reading.prefixes import Channels, Prefix, seconds, timestamp
 from logparse.reading.records import TIMES, Floats, Ints, Updates
 from logparse.reading.shapes import Rows, Shape, Span
 
-_POWERS = 10.0 ** np.arange(23)
+POWERS = 10.0 ** np.arange(23)
 """Powers of ten that a double holds exactly: a quotient by one is rounded once, like float()."""
 _EXACT_DIGITS = 15
 
@@ -118,7 +118,9 @@ class Template:
                 out.times[name + "_unit"][at] = unit
         if self.prefix.clock:
             out.times["clock"][at] = _timestamp(self.prefix, rows)
-        out.groups.append(Group(line, at, [_numbers(number, rows) for _, number in line.metrics]))
+        out.groups.append(
+            Group(line, at, [read_numbers(number, rows) for _, number in line.metrics])
+        )
         numbers = [rows.integers(span) for span in self.prefix.numbers]
         return channels.many(self.prefix, numbers, len(rows))
 
@@ -147,7 +149,7 @@ def _timestamp(prefix: Prefix, rows: Rows) -> Floats:
     return seconds([rows.integers(span) for span in spans], digits)
 
 
-def _numbers(number: Number, rows: Rows) -> Floats:
+def read_numbers(number: Number, rows: Rows) -> Floats:
     """Numbers as ``float()`` reads them: integer digits over a power of ten, rounded once."""
     if number.word:
         value = np.full(len(rows), np.nan if number.word == b"nan" else np.inf)
@@ -159,7 +161,7 @@ def _numbers(number: Number, rows: Rows) -> Floats:
         digits = digits * 10**places + rows.integers(number.fraction)
     value = digits.astype(np.float64)
     if number.exponent is None:
-        value /= _POWERS[places]
+        value /= POWERS[places]
     else:
         power = rows.integers(number.exponent)
         value = _scaled(
@@ -171,11 +173,11 @@ def _numbers(number: Number, rows: Rows) -> Floats:
 def _scaled(value: Floats, power: Ints, rows: Rows, number: Number) -> Floats:
     """``value * 10**power``; where a power of ten is not exact, Python reads the text itself."""
     size = np.abs(power)
-    exact = _POWERS[np.minimum(size, len(_POWERS) - 1)]
+    exact = POWERS[np.minimum(size, len(POWERS) - 1)]
     result = np.where(power < 0, value / exact, value * exact)
     start = number.whole[0]
     end = number.exponent[1] if number.exponent else start
-    for row in np.flatnonzero(size >= len(_POWERS)):
+    for row in np.flatnonzero(size >= len(POWERS)):
         result[row] = float(rows.rows[row, start:end].tobytes())
     return result
 
@@ -239,7 +241,7 @@ def gather_updates(
         names: metrics to keep, numbered in the order in which the log first shows them.
     """
     fast = np.flatnonzero(columns.used)
-    byte = part.base + part.starts[fast] + columns.offset[fast]
+    byte = part.places[fast] + columns.offset[fast]
     stretch, order = fast, np.arange(len(fast))
     if singles:
         extra = Columns(len(singles))
@@ -328,7 +330,7 @@ def note_names(
 
     for group in columns.groups:
         i = int(group.at[0])
-        byte = part.base + int(part.starts[i] + columns.offset[i])
+        byte = int(part.places[i] + columns.offset[i])
         note((name for name, _ in group.line.metrics), byte)
     for single in singles:
         note(single.fields["metrics"], single.byte)
@@ -345,10 +347,10 @@ def beyond(
     for group in columns.groups:
         spans = _beyond(group.line, names)
         for i in group.at.tolist() if spans else ():
-            base = part.base + int(part.starts[i])
+            base = int(part.places[i])
             yield from ((i, base + start, base + end) for start, end in spans)
     for single in singles:
-        base = part.base + int(part.starts[single.stretch])
+        base = int(part.places[single.stretch])
         for start, end in _beyond(single.line, names):
             yield single.stretch, base + single.offsets[start], base + single.offsets[end]
 

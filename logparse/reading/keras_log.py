@@ -23,8 +23,11 @@ from logparse.reading.lines import Splitter, Stretches
 from logparse.reading.model_summary import SummaryReader
 from logparse.reading.prefixes import CHANNEL, Channels, timestamp
 from logparse.reading.records import Account, Chunk, Event, Ints, Reject
-from logparse.reading.shapes import WIDTH, Rows, Shape, Span, groups
+from logparse.reading.shapes import WIDTH, Rows, Shape, groups
+from logparse.reading.shapes import Span as Place
 from logparse.reading.stretch import PROGRESS, TOO_MANY, Parsed, parse_stretch, raw_offsets
+from logparse.reading.stride_columns import with_spans
+from logparse.reading.strides import Finder, Span
 
 HEADER = re.compile(rb"Epoch ([1-9]\d{0,8})/([1-9]\d{0,8})\Z")
 """The plainest of ``keras_text``'s headers; a test holds it to the others."""
@@ -62,7 +65,8 @@ class KerasLog:
         self.channels = Channels()
         self.summary = SummaryReader()
         self.metrics: dict[str, int] = {}
-        self._splitter = Splitter()
+        self._finder = Finder(_learn)
+        self._splitter = Splitter(self._find)
         self._templates: dict[tuple[int, int], list[Template]] = {}
         self._shapes = 0
         self._line_channel = (0, 0)
@@ -102,6 +106,10 @@ class KerasLog:
         """The rest, from the end of a log that may have been cut there."""
         return self._read(self._splitter.finish())
 
+    def _find(self, text: bytes, size: int) -> list[Span]:
+        # Until some metrics are known nothing would be taken.
+        return self._finder.find(text, size, self.metrics) if self.metrics else []
+
     def _read(self, part: Stretches) -> Chunk:
         block = _Block(self, part)
         block.decode_shapes()
@@ -133,6 +141,7 @@ class _Block:
         self.channel = np.full(size, -1, np.int64)
         self.fast = np.zeros(size, np.bool_)
         self.slow: list[Single] = []
+        self.before = log._line_channel
         self.events: list[tuple[int, Event]] = []
         self.rejects: list[Reject] = []
 
@@ -199,21 +208,21 @@ class _Block:
     def decode_rest(self) -> None:
         """Read all other stretches one by one, in order."""
         part, log = self.part, self.log
-        text, base = part.text, part.base
+        text = part.text
         last = len(part.starts) - 1
         for i in np.flatnonzero(~self.fast).tolist():
-            start, end = int(part.starts[i]), int(part.ends[i])
-            raw = text[start:end]
+            start, place = int(part.starts[i]), int(part.places[i])
+            raw = text[start : int(part.ends[i])]
             cut = part.cut and i == last
             if not cut and not log.summary.open and (header := _plain_header(raw)):
-                self._header(header, i, base + start)
+                self._header(header, i, place)
                 continue
             progress = PROGRESS.search(raw)
             if not progress and self._summary(raw, i, cut=cut):
                 continue
             if progress or cut or keras_text.INTEREST.search(raw) or _may_be_prefix(raw):
                 parsed = parse_stretch(raw, cut=cut, whole=log.sure() if cut else ())
-                self._keep(parsed, raw, i, base + start)
+                self._keep(parsed, raw, i, place)
             elif raw.isspace():
                 log.account.ignored["blank"] += len(raw)
             else:
@@ -236,7 +245,7 @@ class _Block:
         summary = self.log.summary
         if cut or not (summary.open or keras_text.INTEREST.search(raw)):
             return False
-        place = self.part.base + int(self.part.starts[i])
+        place = int(self.part.places[i])
         clean = CONTROL.sub(b"", raw).decode("utf-8", "replace")
         taken = summary.feed(clean, int(self.part.lines[i]), place, place + len(raw))
         if taken:
@@ -272,7 +281,7 @@ class _Block:
 
     def _reject(self, i: int, start: int, end: int, kind: str) -> None:
         """Reject a piece of stretch ``i``."""
-        first = start - self.part.base
+        first = int(self.part.starts[i]) + start - int(self.part.places[i])
         size = end - start
         raw = self.part.text[first : first + min(size, REJECT_EXCERPT)]
         line, excerpt = int(self.part.lines[i]), raw.decode("utf-8", "replace")
@@ -282,6 +291,7 @@ class _Block:
     def chunk(self) -> Chunk:
         """The block's updates, events and rejects in file order."""
         channel = self._channels()
+        self._read_spans()
         events = [event for _, event in self.events]
         for i, event in self.events:
             event.channel = int(channel[i])
@@ -291,8 +301,31 @@ class _Block:
                 self._reject(i, start, end, TOO_MANY)
                 self.log.account.read -= end - start
         updates = gather_updates(self.columns, self.slow, self.part, channel, names)
+        if self.part.spans:
+            channels = self._span_channels(channel)
+            updates = with_spans(updates, self.part.spans, self.part.whole, channels, names)
         self.rejects.sort(key=lambda reject: reject.start)
         return Chunk(updates, events, self.rejects)
+
+    def _read_spans(self) -> None:
+        """Account for the bytes of the spans."""
+        account = self.log.account
+        for span in self.part.spans:
+            template = span.stride.template
+            account.read += template.read * span.count
+            for rule, size in template.ignored.items():
+                account.ignored[rule] += size * span.count
+
+    def _span_channels(self, channel: Ints) -> list[tuple[int, int]]:
+        """For each span the channel of its first row, which may begin within a line, and others."""
+        lines, places = self.part.lines, self.part.places
+        found = []
+        for span in self.part.spans:
+            i = int(np.searchsorted(places, span.place)) - 1
+            line, number = (int(lines[i]), int(channel[i])) if i >= 0 else self.before
+            first = number if line == span.line else 0
+            found.append((first, 0 if span.stride.breaks else first))
+        return found
 
     def _channels(self) -> Ints:
         """Each stretch's channel: its own mark, else that of the line it stands in, else 0."""
@@ -300,7 +333,7 @@ class _Block:
         self.channel = self.log.channels.settle(self.channel)
         if len(self.log.channels.names) == 1 or not len(lines):
             return np.zeros(len(lines), np.int64)
-        line, channel = self.log._line_channel
+        line, channel = self.before
         fresh = np.diff(lines, prepend=line) != 0
         known = fresh | (self.channel >= 0)
         filled = np.where(self.channel >= 0, self.channel, 0)
@@ -339,9 +372,9 @@ def _learn(raw: bytes) -> Template | None:
     return Template(shape, line, parsed.prefix, parsed.read, ignored)
 
 
-def _digit_spans(raw: bytes, fixed: list[Span]) -> list[Span]:
+def _digit_spans(raw: bytes, fixed: list[Place]) -> list[Place]:
     """Digits that may differ within a shape: all but those of names and colour codes."""
-    spans: list[Span] = []
+    spans: list[Place] = []
     at = 0
     for start, end in [*sorted(fixed), (len(raw), len(raw))]:
         spans.extend((i, i + 1) for i in range(at, start) if 48 <= raw[i] <= 57)

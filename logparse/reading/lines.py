@@ -8,7 +8,9 @@ other notations, which are turned into the real bytes at equal length: offsets s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,11 @@ from numpy.typing import NDArray
 from logparse.limits import LINE_BYTES
 from logparse.reading.records import Ints
 from logparse.reading.shapes import PAD
+
+if TYPE_CHECKING:
+    from logparse.reading.strides import Span
+
+    Find = Callable[[bytes, int], list[Span]]
 
 _ESCAPED_BREAK = b"\v"
 """Stands for a line break in another notation: the file itself goes on in the same line."""
@@ -46,34 +53,65 @@ class Stretches:
     """Stretches of one block, in file order; offsets are into ``text``.
 
     Attributes:
-        text: the bytes, followed by ``shapes.PAD``.
+        text: the bytes, without those of ``spans``, followed by ``shapes.PAD``.
         buffer: the same as an array.
-        base: offset in the log of ``text[0]``.
         starts: [n] where each stretch begins.
         ends: [n] where it ends.
+        places: [n] the offset in the log of its first byte.
         lines: [n] its line, from 1.
         ended: [n] a line break follows.
         separators: bytes of line breaks, carriage returns and backspaces.
         cut: the last stretch is the end of the log, without a line break after it.
         overlong: (line, start, end) of lines beyond ``LINE_BYTES``, as offsets in the log.
+        whole: all of the block's text.
+        spans: stretches of ``whole`` that were told as rows of one shape.
     """
 
     text: bytes
     buffer: NDArray[np.uint8]
-    base: int
     starts: Ints
     ends: Ints
+    places: Ints
     lines: Ints
     ended: NDArray[np.bool_]
     separators: int
     cut: bool
     overlong: list[tuple[int, int, int]]
+    whole: NDArray[np.uint8]
+    spans: list[Span]
+
+
+class _Rest:
+    """What spans leave of a text, put together, and where each piece of it stood."""
+
+    def __init__(self, text: bytes, size: int, spans: list[Span]) -> None:
+        starts = [0, *(span.end for span in spans)]
+        ends = [*(span.at for span in spans), size]
+        pieces = [text[a:b] for a, b in zip(starts, ends, strict=True)] if spans else [text]
+        self.text = b"".join((*pieces, PAD)) if spans else text
+        sizes = np.array(ends, np.int64) - starts
+        # Of each piece: where it begins here, and bytes and line breaks of the spans before it.
+        self.begins: Ints = np.cumsum(sizes) - sizes
+        self.moved: Ints = np.array(starts) - self.begins
+        breaks = [0, *(span.count * span.stride.breaks for span in spans)]
+        self.breaks: Ints = np.cumsum(breaks)
+        self.separators = sum(span.count * span.stride.gap for span in spans)
+        self.size = int(sizes.sum())
+
+    def piece(self, at: Ints) -> Ints:
+        """Which piece holds each offset."""
+        return np.searchsorted(self.begins, at, "right") - 1
 
 
 class Splitter:
-    """Cuts a log into stretches, block by block; any way to cut the log gives the same ones."""
+    """Cuts a log into stretches, block by block; any way to cut the log gives the same ones.
 
-    def __init__(self) -> None:
+    Args:
+        find: finds spans in a text of some size, see ``strides.Finder.find``.
+    """
+
+    def __init__(self, find: Find | None = None) -> None:
+        self._find = find
         self._carry = b""
         self._base = 0
         self._line = 1
@@ -94,8 +132,12 @@ class Splitter:
         return self._split(b"", last=True)
 
     def _split(self, block: bytes, *, last: bool) -> Stretches:
-        text = translate(b"".join((self._carry, block, PAD)))
-        size = len(text) - len(PAD)
+        whole = translate(b"".join((self._carry, block, PAD)))
+        size = len(whole) - len(PAD)
+        find = None if last or self._skipping is not None else self._find
+        spans = find(whole, size) if find else []
+        rest = _Rest(whole, size, spans)
+        text, size = rest.text, rest.size
         buffer = np.frombuffer(text, np.uint8)
         starts, ends = self._edges(buffer[:size], tabs=b"\t" in text)
         breaks = _breaks_after(text, buffer[:size], starts, ends)
@@ -105,43 +147,46 @@ class Splitter:
             starts, ends = starts[:-1], ends[:-1]
         # Line breaks before each stretch, and at last before ``done``.
         passed = self._line + np.concatenate([[0], np.cumsum(breaks[: len(starts) + 1])])
-        lines = passed[1 : len(starts) + 1]
-        gaps = done - int((ends - starts).sum())
         cut = bool(last and len(ends) and ends[-1] == size)
-        self._line = int(passed[-1])
-        result = self._without_overlong(starts, ends, lines, text, buffer, gaps, cut)
+        for span, begin, before in zip(spans, rest.begins[1:], rest.breaks, strict=False):
+            span.place = self._base + span.at
+            span.line = int(passed[np.searchsorted(starts, begin) + 1] + before)
+        piece = rest.piece(starts)
+        result = Stretches(
+            text=text,
+            buffer=buffer,
+            starts=starts,
+            ends=ends,
+            places=self._base + starts + rest.moved[piece],
+            lines=passed[1 : len(starts) + 1] + rest.breaks[piece],
+            ended=_ended(buffer, ends),
+            separators=done - int((ends - starts).sum()) + rest.separators,
+            cut=cut,
+            overlong=[],
+            whole=np.frombuffer(whole, np.uint8),
+            spans=spans,
+        )
+        self._take_overlong(result)
+        self._line = int(passed[-1] + rest.breaks[-1])
+        self._base += int(rest.moved[-1])
         self._keep(text, size, done)
         return result
 
-    def _without_overlong(
-        self,
-        starts: Ints,
-        ends: Ints,
-        lines: Ints,
-        text: bytes,
-        buffer: NDArray[np.uint8],
-        gaps: int,
-        cut: bool,
-    ) -> Stretches:
-        long = (ends - starts) > LINE_BYTES
-        overlong = []
-        if self._skipping is not None and len(starts):
+    def _take_overlong(self, part: Stretches) -> None:
+        """Move lines that are too long from the stretches to ``overlong``."""
+        long = (part.ends - part.starts) > LINE_BYTES
+        if self._skipping is not None and len(long):
             long[0] = True
         for i in np.flatnonzero(long).tolist():
-            begin = self._base + int(starts[i])
+            begin = place = int(part.places[i])
             if self._skipping is not None and i == 0:
                 begin, self._skipping = self._skipping, None
-            overlong.append((int(lines[i]), begin, self._base + int(ends[i])))
-        if overlong:
-            cut = cut and not long[-1]
-            starts, ends, lines = starts[~long], ends[~long], lines[~long]
-        at_end = buffer[ends]
-        ended = (at_end == 10) | (at_end == 11)
-        returns = np.flatnonzero(at_end == 13)
-        if len(returns):
-            after = buffer[ends[returns] + 1]
-            ended[returns] = (after == 10) | (after == 11)
-        return Stretches(text, buffer, self._base, starts, ends, lines, ended, gaps, cut, overlong)
+            end = place + int(part.ends[i] - part.starts[i])
+            part.overlong.append((int(part.lines[i]), begin, end))
+        if part.overlong:
+            part.cut = part.cut and not long[-1]
+            for name in ("starts", "ends", "places", "lines", "ended"):
+                setattr(part, name, getattr(part, name)[~long])
 
     @staticmethod
     def _complete(text: bytes, size: int, end: int) -> bool:
@@ -175,6 +220,17 @@ class Splitter:
         if not gap[-1]:
             edges = np.append(edges, size)
         return edges[::2], edges[1::2]
+
+
+def _ended(buffer: NDArray[np.uint8], ends: Ints) -> NDArray[np.bool_]:
+    """[n] whether a line break follows each stretch."""
+    at_end = buffer[ends]
+    ended: NDArray[np.bool_] = (at_end == 10) | (at_end == 11)
+    returns = np.flatnonzero(at_end == 13)
+    if len(returns):
+        after = buffer[ends[returns] + 1]
+        ended[returns] = (after == 10) | (after == 11)
+    return ended
 
 
 def _breaks_after(text: bytes, buffer: NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:

@@ -120,12 +120,8 @@ class Updates:
         values, decimals = {}, {}
         order = other.order
         for name in sorted({**self.values, **other.values}, key=lambda n: order.get(n, len(order))):
-            values[name] = np.concatenate(
-                [part.values.get(name, np.full(len(part), np.nan)) for part in parts]
-            )
-            decimals[name] = np.concatenate(
-                [part.decimals.get(name, np.zeros(len(part), np.int8)) for part in parts]
-            )
+            values[name] = np.concatenate([p.values.get(name, nans(len(p))) for p in parts])
+            decimals[name] = np.concatenate([p.decimals.get(name, _zeros(len(p))) for p in parts])
         return Updates(
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIXED},
             values=values,
@@ -140,6 +136,22 @@ def no_updates() -> Updates:
     kinds |= dict.fromkeys(TIMES, np.float64)
     arrays: dict[str, Any] = {name: np.empty(0, kinds.get(name, np.int64)) for name in _FIXED}
     return Updates(**arrays, values={}, decimals={})
+
+
+def nans(size: int) -> Floats:
+    """A column in which nothing is printed; read-only, all share one."""
+    global _NANS
+    if len(_NANS) < size:
+        _NANS = np.full(2 * size, np.nan)
+        _NANS.flags.writeable = False
+    return _NANS[:size]
+
+
+_NANS = np.zeros(0)
+
+
+def _zeros(size: int) -> NDArray[np.int8]:
+    return np.zeros(size, np.int8)
 
 
 @dataclass(slots=True)

@@ -93,7 +93,7 @@ class Rows:
         return value
 
     def _eight(self, start: int, end: int) -> Ints:
-        """Up to eight digits, by three multiplications (Lemire, "fast digit parsing", 2022)."""
+        """Up to eight digits."""
         if end - start == 1:
             return self.rows[:, start].astype(np.int64) - 48
         offset = max(0, end - 8)
@@ -103,15 +103,24 @@ class Rows:
         x = view << np.uint64(8 * (8 - (end - offset)))
         keep = 0x0F0F0F0F0F0F0F0F & ~((1 << (8 * (8 - (end - start)))) - 1)
         x &= np.uint64(keep)
-        x *= np.uint64(2561)
-        x >>= np.uint64(8)
-        x &= np.uint64(0x00FF00FF00FF00FF)
-        x *= np.uint64(6553601)
-        x >>= np.uint64(16)
-        x &= np.uint64(0x0000FFFF0000FFFF)
-        x *= np.uint64(42949672960001)
-        x >>= np.uint64(32)
-        return x.view(np.int64)
+        return spelled(x)
+
+
+def spelled(x: Words) -> Ints:
+    """What eight digits a word spell, in place (Lemire, "fast digit parsing", 2022).
+
+    Args:
+        x: the value of a digit in each byte, the first digit in the lowest.
+    """
+    x *= np.uint64(2561)
+    x >>= np.uint64(8)
+    x &= np.uint64(0x00FF00FF00FF00FF)
+    x *= np.uint64(6553601)
+    x >>= np.uint64(16)
+    x &= np.uint64(0x0000FFFF0000FFFF)
+    x *= np.uint64(42949672960001)
+    x >>= np.uint64(32)
+    return x.view(np.int64)
 
 
 def _own(length: int) -> list[np.uint64]:
@@ -129,11 +138,17 @@ def _mask(spans: list[Span], length: int) -> list[int]:
 
 
 class Shape:
-    """One shape: which bytes are fixed, which are digits, which are the filling of a bar."""
+    """One shape: which bytes are fixed, which are digits, which are the filling of a bar.
 
-    __slots__ = ("bars", "digits", "fixed", "length")
+    Attributes:
+        text: one record of it.
+        digit_spans, bar_spans: where its digits and the filling of bars stand.
+    """
+
+    __slots__ = ("bar_spans", "bars", "digit_spans", "digits", "fixed", "length", "text")
 
     def __init__(self, text: bytes, digits: list[Span], bars: list[Span]) -> None:
+        self.text, self.digit_spans, self.bar_spans = text, digits, bars
         self.length = len(text)
         own = [int(word) for word in _own(self.length)]
         digit, bar = _mask(digits, self.length), _mask(bars, self.length)

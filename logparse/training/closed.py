@@ -42,7 +42,10 @@ def _batch(buffer: Buffer, epochs: Sequence[OpenEpoch]) -> Batch:
     _settle_form(run, part, final, sizes)
     heavy = final & (part.form == Form.HEAVY)
     # On Keras 3's last line the time is the elapsed one, elsewhere the time left.
-    part.elapsed[heavy], part.eta[heavy] = part.eta[heavy], np.nan
+    if heavy.any():
+        elapsed, part.eta = part.elapsed.copy(), part.eta.copy()
+        elapsed[heavy], part.eta[heavy] = part.eta[heavy], np.nan
+        part.elapsed = elapsed
     if run.counts is None:
         settle_units(run, part, int(starts[1]), epochs[0].total)
     total = np.array([epoch.total for epoch in epochs], np.int64)

@@ -28,8 +28,9 @@ def split(data: bytes, cuts: list[int]) -> tuple[list[Stretch], int, list[tuple[
             separators += part.separators
             overlong += part.overlong
             found += [
-                (part.base + start, part.text[start:end], line, ended)
-                for start, end, line, ended in zip(
+                (place, part.text[start:end], line, ended)
+                for place, start, end, line, ended in zip(
+                    part.places.tolist(),
                     part.starts.tolist(),
                     part.ends.tolist(),
                     part.lines.tolist(),
