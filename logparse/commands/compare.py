@@ -27,8 +27,8 @@ from logparse.options import Arguments, Command, Parser
 if TYPE_CHECKING:
     from logparse.comparison.compare import Comparison
 
-FORMATS = {"text": ".txt", "json": ".json", "csv": ".csv", "md": ".md"}
-"""Formats of a comparison and the suffix that asks for each."""
+FORMATS = ("text", "json", "csv", "md", "junit", "github", "sarif")
+"""Formats of a comparison, of those of a report."""
 
 
 def _options(parser: Parser) -> None:
@@ -117,6 +117,7 @@ def run(given: Namespace) -> int:
 
 def _pieces(found: Comparison, form: str, given: Namespace, *, terminal: bool) -> Iterator[str]:
     """The report in one of ``FORMATS``."""
+    from logparse.reports.ci import make_ci_report
     from logparse.reports.comparison import markdown_report, text_report
     from logparse.reports.comparison_json import csv_report, json_report
     from logparse.reports.terminal import Page, page
@@ -130,7 +131,7 @@ def _pieces(found: Comparison, form: str, given: Namespace, *, terminal: bool) -
             page(sys.stdout, color=given.color, full=given.full) if terminal else Page(),
         ),
     }
-    return forms[form]()
+    return forms[form]() if form in forms else make_ci_report(form).comparison(found)
 
 
 def percent(text: str) -> float:

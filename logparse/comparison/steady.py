@@ -71,7 +71,7 @@ def runs_of(epochs: pl.DataFrame) -> tuple[list[Run], list[str]]:
         rows = start + np.flatnonzero(timed[start:end] & (length[start:end] == usual))
         if not len(rows):
             continue
-        run = _run(
+        run = run_of(
             str(logs[start]), int(numbers[start]), seconds[rows], half[rows], rows[0] == start
         )
         runs.append(run)
@@ -81,7 +81,8 @@ def runs_of(epochs: pl.DataFrame) -> tuple[list[Run], list[str]]:
     return runs, [str(use) for use in uses]
 
 
-def _run(log: str, number: int, seconds: Floats, half: Floats, first: bool) -> Run:
+def run_of(log: str, number: int, seconds: Floats, half: Floats, first: bool) -> Run:
+    """One run of these epochs; ``first``: they begin with the first of the run."""
     warmup = warm_up(seconds, half, first=first)
     steady = np.arange(len(seconds)) >= warmup
     slow = np.zeros(len(seconds), np.bool_)

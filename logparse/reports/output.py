@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 FORMATS = {
     "text": ".txt", "json": ".json", "ndjson": ".ndjson", "csv": ".csv", "md": ".md",
-    "html": ".html",
+    "html": ".html", "junit": ".xml", "github": "", "sarif": ".sarif",
 }  # fmt: skip
-"""Formats of a report and the suffix that asks for each."""
+"""Formats of a report and the suffix that asks for each; empty if only ``--format`` does."""
+
+CI_FORMATS = ("junit", "github", "sarif")
+"""Those of them that are for CI; a comparison has them, too."""
 
 EXPORTS = ("csv", "tsv", "parquet", "json", "ndjson")
 """Forms of an exported table, each its own suffix."""
@@ -56,14 +59,14 @@ class Target(NamedTuple):
 
 
 def targets(
-    outputs: Sequence[str], format: str | None, forms: Mapping[str, str] = FORMATS
+    outputs: Sequence[str], format: str | None, forms: Collection[str] = tuple(FORMATS)
 ) -> list[Target]:
     """Where to write what: each file's format by its suffix, unless one is given.
 
     Args:
         outputs: files; ``-`` is stdout.
         format: the format that is asked for.
-        forms: formats there are, and the suffix that asks for each.
+        forms: those of ``FORMATS`` there are.
 
     Raises:
         UsageError: a suffix that names no format, or a file given twice.
@@ -98,6 +101,7 @@ def _format_of(path: str, format: str | None, forms: Sequence[str]) -> str:
         return format or forms[0]
     suffix = Path(path).suffix.lower()
     by_suffix = {FORMATS.get(form, f".{form}"): form for form in forms} | {".jsonl": "ndjson"}
+    by_suffix.pop("", None)
     found = by_suffix.get(suffix)
     if found is not None and found in forms:
         return found
@@ -127,6 +131,10 @@ def make_report(format: str, stream: TextIO | None, *, color: str, full: bool) -
         from logparse.reports.html import HtmlReport
 
         return HtmlReport(full=full)
+    if format in CI_FORMATS:
+        from logparse.reports.ci import make_ci_report
+
+        return make_ci_report(format)
     if format == "md":
         from logparse.reports.markdown import MarkdownReport
 
