@@ -42,6 +42,7 @@ def test_a_curve_shows_every_number_of_the_log_and_what_lies_behind_it(keras2: A
         "shown by Keras",
         "level of the network",
         "validation, as shown",
+        "other findings",
     ]
     assert finite(shown["shown by Keras"].y).tolist() == keras2.updates["loss"].to_list()
     batches = keras2.batches.filter(pl.col("metric") == "loss").sort("epoch", "step")
@@ -73,10 +74,11 @@ def test_an_axis_that_the_log_does_not_tell_is_refused(keras2: Analysis) -> None
 
 
 def test_jumps_are_marked_with_their_verdict_at_their_boundary(outer: Analysis) -> None:
-    mark = traces(figures.curves(outer, "acc"))["LP103: jump, cause undecided"]
-    assert list(mark.x) == [1.0, 2.0]
+    marks = traces(figures.curves(outer, "acc"))
     first = outer.metrics.filter((pl.col("metric") == "acc") & (pl.col("epoch") > 1))["first"]
-    assert list(mark.y) == first.to_list()
+    names = ("LP103: jump, cause undecided", "LP102: real jump")
+    for name, boundary, value in zip(names, (1.0, 2.0), first, strict=True):
+        assert (list(marks[name].x), list(marks[name].y)) == ([boundary], [value])
 
 
 def test_times_add_up_to_the_epochs(keras2: Analysis) -> None:
