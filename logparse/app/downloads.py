@@ -16,7 +16,7 @@ NAMES = {"html": "Web page", "md": "Markdown", "json": "JSON"}
 
 def menu(log: Log) -> None:
     """The reports of a log."""
-    with st.popover("Save report", icon=":material/download:", width="stretch"):
+    with st.popover("Report", icon=":material/download:", width="stretch"):
         for form, title in NAMES.items():
             st.download_button(
                 title,

@@ -30,6 +30,9 @@ LOOKS = {
 }
 """Colour and icon of a severity; the word stands beside them."""
 
+EVENTS = "tfevents"
+"""The reader whose lines are records, which cannot be read by eye."""
+
 NAMES = {"error": "error", "warning": "warning", "info": "note"}
 
 
@@ -139,7 +142,10 @@ def _figure(log: Log, group: Group, i: int) -> None:
 
 
 def lines(log: Log, line: int) -> None:
-    """The lines of the log about one of them, with their numbers."""
+    """The lines of the log about one of them, with their numbers; an event file has none."""
+    if log.analysis.source.reader == EVENTS:
+        st.caption(f"Record {line:,} of the event files, in order of time")
+        return
     found = excerpt(log.file.spec, log.name, max(line - AROUND, 1), line + AROUND)
     if not found:
         return
@@ -147,7 +153,7 @@ def lines(log: Log, line: int) -> None:
     width = len(f"{found[-1].number:,}")
     text = "\n".join(row for one in found for row in _rows(one, width, mark=one.number == line))
     with st.container(key=f"log-lines-{line}"):
-        st.code(text, language=None)
+        st.code(text, language=None, wrap_lines=True)
 
 
 def _rows(line: Line, width: int, *, mark: bool) -> list[str]:

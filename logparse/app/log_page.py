@@ -26,12 +26,13 @@ NAME = 120
 def draw(store: Store, log: Log) -> None:
     """Draw the page of a log."""
     shown = view(log.analysis, full=True)
-    title, save = st.columns([5, 1], vertical_alignment="bottom", gap="small")
+    title, save = st.columns([4, 1], vertical_alignment="bottom", gap="small")
     with title:
         st.header(plain(short_name(log), NAME), anchor=False)
     with save:
         downloads.menu(log)
-    st.text(visible(log.name))
+    if short_name(log) != log.name:
+        st.text(visible(log.name))
     follow(store, log)
     with st.container(key="verdict"):
         st.text(shown.verdict[0])
@@ -147,4 +148,4 @@ def _times(log: Log) -> None:
         alt="Time a step takes over the run; the table of epochs holds the numbers",
         height=380,
     )
-    tables_tab.text_table(epochs_table(log.analysis, None), "Times and metrics of each epoch")
+    tables_tab.text_table(epochs_table(log.analysis, None, brief=False))

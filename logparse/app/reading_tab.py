@@ -6,11 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from logparse.app.evidence import lines
+from logparse.app.evidence import EVENTS, lines
 from logparse.app.store import Log, Store
+from logparse.app.tables_tab import text_table
 from logparse.errors import UsageError
 from logparse.reports.safe import visible
-from logparse.reports.view import View
+from logparse.reports.view import View, account_table
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
 BY_ITSELF = "decided from the log"
@@ -22,6 +23,9 @@ def draw(store: Store, log: Log, shown: View) -> None:
         with st.container(horizontal=True, vertical_alignment="top"):
             st.markdown(f"**{name}**", width=110)
             st.text(text, width="stretch")
+    account = account_table(log.analysis)
+    with st.expander(account.title):
+        text_table(account)
     _form(store, log)
     _lines(log)
 
@@ -62,7 +66,7 @@ def _form(store: Store, log: Log) -> None:
 
 
 def _lines(log: Log) -> None:
-    if not log.analysis.source.lines:
+    if log.analysis.source.reader == EVENTS or not log.analysis.source.lines:
         return
     st.subheader("Lines of the log", anchor=False)
     most = max(log.analysis.source.lines, 1)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from http.client import HTTPConnection, HTTPException
@@ -62,7 +63,7 @@ def serve(
         if not os.path.exists(path):
             raise SourceError(f"{given}: no such file or folder")
     settings = SETTINGS | themes() | {"server.headless": True, "logger.level": "error"}
-    settings["server.port"] = chosen = _free_port(port)
+    settings["server.port"] = chosen = free_port(port)
     if upload_mb is not None:
         settings["server.maxUploadSize"] = upload_mb
     command = [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags(settings)]
@@ -85,20 +86,31 @@ def _announce(
 ) -> None:
     """Say where the page is as soon as it can be opened."""
     while child.poll() is None:
-        try:
-            connection = HTTPConnection(HOST, port, timeout=1)
-            connection.request("GET", "/_stcore/health")
-            connection.getresponse().read()
-        except (OSError, HTTPException):
-            threading.Event().wait(0.1)
-            continue
-        say(url)
-        if browser:
-            webbrowser.open(url)
-        return
+        if answers(port):
+            say(url)
+            if browser:
+                webbrowser.open(url)
+            return
 
 
-def _free_port(port: int | None) -> int:
+def answers(port: int) -> bool:
+    """Whether the server is there; waits a little if it is not."""
+    try:
+        connection = HTTPConnection(HOST, port, timeout=1)
+        connection.request("GET", "/_stcore/health")
+        connection.getresponse().read()
+    except (OSError, HTTPException):
+        time.sleep(0.1)
+        return False
+    return True
+
+
+def free_port(port: int | None) -> int:
+    """The port asked for, or the first free one from ``PORT`` on.
+
+    Raises:
+        UsageError: it is taken, or all are.
+    """
     wanted = [port] if port is not None else range(PORT, PORT + TRIES)
     for one in wanted:
         with socket.socket() as probe:

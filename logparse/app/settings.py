@@ -27,6 +27,10 @@ SETTINGS: dict[str, object] = {
 }
 
 
+SURFACES = {"light": "#f3f5f7", "dark": "#1e242b"}
+"""Colours of the sidebar and of what can be typed into."""
+
+
 def themes() -> dict[str, object]:
     """The colours of the page: those of the figures on it."""
     from logparse.reports.palette import COLORS
@@ -36,6 +40,7 @@ def themes() -> dict[str, object]:
         found[f"theme.{theme}.backgroundColor"] = color["page"]
         found[f"theme.{theme}.textColor"] = color["text"]
         found[f"theme.{theme}.primaryColor"] = color["training"]
+        found[f"theme.{theme}.secondaryBackgroundColor"] = SURFACES[theme]
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from logparse.app.store import File, Log, Store, short_name
+from logparse.app.store import File, Log, Store, packed, short_name
 from logparse.app.text import plain
 from logparse.reports import words
 from logparse.reports.epochs import SEVERITIES
@@ -73,8 +73,9 @@ def uploader(store: Store, place: str) -> None:
 
 def _receive(store: Store, key: str) -> None:
     store.notices.clear()
-    for file in st.session_state[key] or []:
-        store.upload(file.name, file.getvalue())
+    files = [(file.name, file.getvalue()) for file in st.session_state[key] or []]
+    for name, data in packed(files):
+        store.upload(name, data, among="/" in name)
     st.session_state["turn"] += 1
 
 

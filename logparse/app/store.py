@@ -6,7 +6,9 @@ Nothing here is shared between sessions and nothing is written to disk.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,9 @@ SESSION_BYTES = 500 << 20
 SESSION_FILES = 1000
 """Files that one visitor may hold."""
 
+EVENTS = "tfevents"
+"""What TensorBoard's own rule asks for in the name of an event file."""
+
 Given = tuple[tuple[str, Any], ...]
 """How to read a file, where it should not be found out: names and values of ``analyze``."""
 
@@ -38,6 +43,8 @@ class File:
     name: str
     spec: str | Upload
     size: int
+    among: bool = False
+    """It came with the folder it was in: if it is no log, nobody meant it to be one."""
 
     @property
     def path(self) -> str | None:
@@ -63,6 +70,30 @@ def short_name(log: Log) -> str:
     return "/".join(log.name.replace("::", "/").split("/")[-2:])
 
 
+def packed(files: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Uploaded files, event files of one folder packed together: those of a run belong together.
+
+    Names of an uploaded folder's files begin with its name; other names have no folder.
+    """
+    events: dict[str, list[tuple[str, bytes]]] = {}
+    others = []
+    for name, data in files:
+        if EVENTS in name.rsplit("/", 1)[-1]:
+            events.setdefault(name.partition("/")[0] if "/" in name else "events", []).append(
+                (name, data)
+            )
+        else:
+            others.append((name, data))
+    for folder, members in events.items():
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            for name, data in members:
+                # A time of its own would make the same upload another file each time.
+                file.writestr(zipfile.ZipInfo(name), data)
+        others.append((folder, archive.getvalue()))
+    return others
+
+
 Key = tuple[str, str, Given]
 """What a result is of: a file's id, the version of its content, how it was read."""
 
@@ -81,8 +112,14 @@ class Store:
     _results: dict[Key, list[Analysis | Failure]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
 
-    def upload(self, name: str, data: bytes) -> None:
-        """Take a file; the same content again is the same file."""
+    def upload(self, name: str, data: bytes, *, among: bool = False) -> None:
+        """Take a file; the same content again is the same file.
+
+        Args:
+            name: its name, which is only shown.
+            data: its content.
+            among: it came with the folder it was in.
+        """
         id = hashlib.sha256(data).hexdigest()
         if id in self.files:
             self.notices.append(f"{name}: the same as {self.files[id].name}, which is loaded")
@@ -94,7 +131,7 @@ class Store:
                 "remove files first, or start the app as: logparse app PATH"
             )
         else:
-            self.files[id] = File(id, name, Upload(name, data), len(data))
+            self.files[id] = File(id, name, Upload(name, data), len(data), among)
 
     def open(self, path: str) -> None:
         """Take a path that was named when the app was started, or a bundled sample."""

@@ -31,7 +31,7 @@ def draw(log: Log) -> None:
     name = st.selectbox("Table", [READ_OUT, *TABLES], key="table", bind="query-params")
     if name == READ_OUT:
         for table in tables(log.analysis, None):
-            text_table(table, table.title)
+            text_table(table)
         return
     if name in LARGE and updates > MOST:
         st.text(
@@ -72,8 +72,9 @@ def _file(log: Log, name: str, form: str) -> bytes:
     return file.getvalue()
 
 
-def text_table(table: Table, title: str) -> None:
+def text_table(table: Table) -> None:
     """A table as the reports print it."""
+    title = table.title
     columns: dict[str, list[str]] = {}
     for column in table.columns:
         head = f"{column.group}, {column.head}" if column.group else column.head

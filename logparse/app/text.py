@@ -27,7 +27,8 @@ def plain(text: str, limit: int = 200) -> str:
     escaped = markdown(shorten(text, limit))
     # A list or a heading begins a line: what could be its sign is escaped.
     escaped = _BLOCK.sub(lambda m: f"{m[1]}{m[2][:-1]}\\{m[2][-1]}", escaped)
-    return _LATER.sub(lambda m: m[0] + JOINER, escaped)
+    # Nothing between two marks of ours would make a line of them.
+    return _LATER.sub(lambda m: m[0] + JOINER, escaped) if escaped.strip() else JOINER
 
 
 def file_name(name: str, suffix: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from logparse.analysis import Analysis, Failure, analyze_many
 from logparse.app.store import File, Key
-from logparse.errors import LogparseError
+from logparse.errors import LogparseError, NotALogError
 from logparse.reports.safe import shorten
 
 Results = list[Analysis | Failure]
@@ -84,7 +84,8 @@ class Job:
         self.name, self.read, self.size = file.name, 0, None
         options = dict(key[2])
         try:
-            return list(analyze_many([file.spec], progress=self._progress, **options))
+            found = analyze_many([file.spec], progress=self._progress, **options)
+            return [_passed_over(one) if file.among else one for one in found]
         except CancelledError:
             raise
         except LogparseError as error:  # an option that makes no sense for this file
@@ -98,3 +99,10 @@ class Job:
         self.name, self.read, self.size = name, read, size
         if self._stop.is_set():
             raise CancelledError
+
+
+def _passed_over(result: Analysis | Failure) -> Analysis | Failure:
+    """Of an uploaded folder what is no log is passed over, as it is in a folder on disk."""
+    if isinstance(result, Failure) and isinstance(result.error, NotALogError):
+        return replace(result, skipped=True)
+    return result

@@ -38,6 +38,9 @@ class Upload(NamedTuple):
     name: str
     data: bytes
 
+    def __repr__(self) -> str:
+        return f"Upload({self.name!r}, {len(self.data):,} bytes)"
+
 
 class Skipped(NamedTuple):
     """A member of an archive that was not read, and why."""

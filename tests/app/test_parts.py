@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from logparse import limits, samples
-from logparse.analysis import Analysis, Failure
+from logparse.analysis import Analysis, Failure, analyze
 from logparse.app import server
 from logparse.app.settings import SETTINGS, flags, themes
-from logparse.app.store import Store
+from logparse.app.store import Store, packed
 from logparse.app.text import JOINER, file_name, plain
 from logparse.app.work import Job
 from logparse.errors import LogparseError, SourceError, UsageError
@@ -135,6 +135,28 @@ def test_two_visitors_share_nothing() -> None:
     read(other)
     assert [log.name for log in other.logs()] == ["other.log"]
     assert one.logs()[0].analysis is not other.logs()[0].analysis
+
+
+def test_the_events_of_a_folder_are_one_log(sample_logs: Path) -> None:
+    root = sample_logs / "keras-3.12.0" / "tensorboard"
+    files = [
+        (f"tensorboard/{path.relative_to(root)}", path.read_bytes())
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    ]
+    notes = ("tensorboard/notes.txt", b"milk, eggs")
+    taken = packed([*files, notes])
+    assert [name for name, _ in taken] == ["tensorboard/notes.txt", "tensorboard"]
+    assert taken == packed([*files, notes])  # the same again is the same file
+    store = Store()
+    for name, data in taken:
+        store.upload(name, data, among=True)
+    read(store)
+    (log,) = store.logs()
+    expected = analyze(root)
+    assert log.analysis.metrics.equals(expected.metrics, null_equal=True)
+    ((_, failure),) = store.failures()
+    assert failure.skipped
 
 
 def test_only_so_much_is_held() -> None:
@@ -277,7 +299,7 @@ def test_a_port_that_is_taken() -> None:
         port = one.getsockname()[1]
         with pytest.raises(LogparseError, match=f"port {port} is taken"):
             serve(port=port)
-        assert server._free_port(None) != port
+        assert server.free_port(None) != port
 
 
 def test_failures_keep_their_kind() -> None:

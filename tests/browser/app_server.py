@@ -1,0 +1,90 @@
+"""The app as a server of its own for the tests, and what a visitor does on its pages."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from logparse.app.server import HOST, answers, free_port
+from logparse.app.settings import SETTINGS, flags, themes
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def serving(*paths: Path | str) -> Iterator[str]:
+    """``logparse app`` with the paths, on a free port; its address. Ends as with Ctrl-C."""
+    command = [sys.executable, "-m", "logparse", "app", "--no-browser", *map(str, paths)]
+    with _running(command) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    assert process.returncode == 0
+
+
+@contextmanager
+def serving_script(script: Path, *args: str) -> Iterator[str]:
+    """Another script under the settings of the app; its address."""
+    port = free_port(None)
+    settings = SETTINGS | themes() | {"server.headless": True, "logger.level": "error"}
+    settings["server.port"] = port
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *flags(settings), "--", *args]
+    with _running(command) as process:
+        while not answers(port):
+            assert process.poll() is None, "the server ended"
+        yield f"http://{HOST}:{port}"
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+    assert err == "", err
+    assert "Traceback" not in out
+
+
+def settled(page: Page) -> Page:
+    """The page, once the script that draws it has ended."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_function("!document.querySelector('[data-stale=true]')")
+    return page
+
+
+def upload(page: Page, *files: Path | dict[str, object]) -> Page:
+    """Put files where a newcomer would; more come in through the sidebar."""
+    settled(page)
+    inside = page.get_by_test_id("stSidebar").get_by_text("Add logs")
+    if inside.count() and not page.locator("input[type=file]").count():
+        inside.click()
+    page.locator("input[type=file]").first.set_input_files(list(files))  # type: ignore[arg-type]
+    expect(page.get_by_text("Logs", exact=True).first).to_be_visible(timeout=30_000)
+    return settled(page)
+
+
+def open_tab(page: Page, name: str) -> Page:
+    """One of the tabs of a log's page."""
+    page.get_by_role("tab", name=name, exact=True).click()
+    expect(page.get_by_role("tab", name=name, exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
+    return settled(page)
+
+
+def choose(page: Page, label: str, option: str) -> Page:
+    """Choose from a box as with the keyboard."""
+    box = page.get_by_role("combobox", name=label)
+    box.fill(option)
+    expect(page.get_by_role("option", name=option, exact=True)).to_be_visible()
+    box.press("Enter")
+    return settled(page)
