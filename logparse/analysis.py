@@ -12,7 +12,7 @@ from logparse.again import Again
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
 from logparse.logs import Failure, Opened, open_logs, open_stream
 from logparse.pipeline import Options, Pipeline
-from logparse.reading.detect import check_name
+from logparse.reading.detect import EVENTS, check_name
 from logparse.reading.event_names import RESTARTS, Restarts
 from logparse.reading.paths import expand, is_folder
 from logparse.reading.source import Upload
@@ -46,6 +46,11 @@ class SourceInfo:
     """What was wrong with a packed file; what came before is good."""
     not_kept: dict[str, int] = field(default_factory=dict)
     """Rejects and messages beyond what is kept one by one, by kind."""
+
+    @property
+    def unit(self) -> str:
+        """What ``lines`` and the columns ``line`` count: lines of text, or scalars of events."""
+        return "scalar" if self.reader == EVENTS else "line"
 
 
 class Analysis:

@@ -204,3 +204,74 @@ def test_a_long_run_is_read_again(sample_logs: Path, monkeypatch: pytest.MonkeyP
     for name, table in want_tables.items():
         assert_frame_equal(again.table(name), table)
     assert {one.name for one in open_folder(sample_logs / TWO_FITS)} == {"."}
+
+
+def damaged(sample_logs: Path, tmp_path: Path) -> Path:
+    """The two fits with two bits flipped in the first training file and the second cut short."""
+    folder = tmp_path / "run"
+    shutil.copytree(sample_logs / TWO_FITS, folder)
+    first, second = sorted((folder / "train").iterdir())
+    data = bytearray(first.read_bytes())
+    data[5000] ^= 1
+    data[9000] ^= 4
+    first.write_bytes(data)
+    second.write_bytes(second.read_bytes()[:-7])
+    return folder
+
+
+def test_damage_is_named_and_costs_no_more_than_it_touches(
+    sample_logs: Path, tmp_path: Path
+) -> None:
+    folder = damaged(sample_logs, tmp_path)
+    found = logparse.analyze(folder)
+    rejects = found.rejects.rows(named=True)
+    assert [(row["line"], row["kind"]) for row in rejects] == [(None, "bad record checksum")] * 2
+    assert {row["file"] for row in rejects} == {
+        "train/events.out.tfevents.1795304621.vm.20346.0.v2"
+    }
+    (finding,) = found.findings.filter(pl.col("code") == "LP005").rows(named=True)
+    assert "2 places in 1 event file are damaged" in finding["message"]
+    assert "bad record checksum (2)" in finding["message"]
+    (cut,) = found.messages.filter(pl.col("kind") == "record not complete")["text"]
+    assert "815 bytes wait for the rest" in cut
+    whole = logparse.analyze(sample_logs / TWO_FITS)
+    assert whole.scalars.height - found.scalars.height == 2
+    source = found.source
+    assert source.rejected == sum(row["end"] - row["start"] for row in rejects)
+    assert source.pending == 815
+    total = source.read + sum(source.ignored.values()) + source.rejected + source.pending
+    assert total == source.size
+
+
+def test_cut_and_damaged_share_no_word(sample_logs: Path, tmp_path: Path) -> None:
+    from logparse.findings.registry import load
+    from logparse.reading import tfevents, tfrecord
+
+    folder = damaged(sample_logs, tmp_path)
+    found = logparse.analyze(folder)
+    (cut,) = found.messages.filter(pl.col("kind") == "record not complete")["text"]
+    assert not {"damage", "corrupt", "bad"} & set(cut.split())
+    kinds = {tfrecord.BAD_LENGTH, tfrecord.BAD_CHECKSUM, tfrecord.TOO_LONG, tfrecord.ZEROS}
+    kinds |= {tfrecord.MISSING, tfevents.NOT_AN_EVENT, tfevents.BAD_TENSOR, tfevents.TOO_MANY_TAGS}
+    texts = [*kinds, load()["LP005"].name, *found.findings["message"]]
+    for text in texts:
+        assert not {"cut", "truncated", "wait", "pending"} & set(text.split()), text
+
+
+def test_what_the_report_says(sample_logs: Path, tmp_path: Path) -> None:
+    from logparse.reports.terminal import Page, TextReport
+
+    def report(path: Path) -> str:
+        return "".join(TextReport(Page()).log(logparse.analyze(path)))
+
+    text = report(damaged(sample_logs, tmp_path))
+    assert "LP005" in text
+    assert "Each batch_ value is the average" in text
+    assert " scalars" in text
+    assert " line " not in text.replace("last line", "")
+    (tmp_path / "torch").mkdir()
+    data = version() + b"".join(simple(1.0 + i, i, "Loss/train", 1 / (i + 1)) for i in range(9))
+    (tmp_path / "torch/events.out.tfevents.1").write_bytes(data)
+    text = report(tmp_path / "torch")
+    assert "9 scalars under 1 name" in text
+    assert "Loss/train" in text

@@ -1,4 +1,4 @@
-"""Tables to findings about the reading itself: LP001 to LP003."""
+"""Tables to findings about the reading itself: LP001 to LP003, LP005."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from logparse.findings.registry import Finding, Tables, rule
+from logparse.limits import REJECTS_KEPT
 
 
 def _s(count: int, noun: str) -> str:
@@ -37,7 +38,7 @@ def _s(count: int, noun: str) -> str:
 )
 def lines_not_understood(tables: Tables) -> Iterable[Finding]:
     """One finding, however many pieces there are."""
-    rejects = tables.rejects
+    rejects = tables.rejects.filter(pl.col("line").is_not_null())
     if rejects.is_empty():
         return
     kinds = rejects.group_by("kind").len().sort("len", descending=True)
@@ -136,4 +137,56 @@ def interleaved_workers(tables: Tables) -> Iterable[Finding]:
         value=float(count),
         threshold=2.0,
         n=runs.height,
+    )
+
+
+@rule(
+    "LP005",
+    "damaged records",
+    severity="warning",
+    summary=(
+        "Some records of a TensorBoard event file do not fit their checksums, or are no events. "
+        "They were left out; every other record was read, also those behind them."
+    ),
+    computed=(
+        "Each record has a checksum of its length and one of its content, and both are checked. A "
+        "damaged content costs that record; a damaged length costs what follows up to the next "
+        "header whose checksum fits. Each place is in the table `rejects` with its file, offsets "
+        "and kind. Fires when there is at least one. A last record that is not complete yet is no "
+        "damage: it is a message, and its bytes are pending."
+    ),
+    wrong_when=(
+        "The file was written by two processes at once: then what is left out may be whole in one "
+        "of them. Damage that leaves no trace, such as a whole block of records that is missing, "
+        "is not seen."
+    ),
+    advice=(
+        "Copy the file again if it was copied; if the original is damaged, look at the disk. "
+        "`logparse export PATH --table rejects -o rejects.csv` lists the places."
+    ),
+    source="TFRecord format, tensorflow/core/lib/io/record_writer.h; CRC-32C of both parts.",
+)
+def damaged_records(tables: Tables) -> Iterable[Finding]:
+    """One finding, however many places there are."""
+    rejects = tables.rejects.filter(pl.col("line").is_null())
+    if rejects.is_empty():
+        return
+    kinds = rejects.group_by("kind", maintain_order=True).len().sort("len", descending=True)
+    named = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.iter_rows())
+    first = rejects.row(0, named=True)
+    lost = int((rejects["end"] - rejects["start"]).sum())
+    most = "at least " if rejects.height >= REJECTS_KEPT else ""
+    files = rejects["file"].n_unique()
+    where = f"{first['file']}, byte {first['start']:,}" if first["file"] else "a file"
+    yield Finding(
+        "LP005",
+        "warning",
+        f"{most.capitalize()}{_s(rejects.height, 'place')} in {_s(files, 'event file')} "
+        f"{'is' if rejects.height == 1 else 'are'} damaged and left out, {_s(lost, 'byte')} in "
+        f"all: {named}. The first is at {where}. All other records were read.",
+        "Copy the file again if it was copied; `logparse export PATH --table rejects` lists the "
+        "places.",
+        value=float(lost),
+        threshold=1.0,
+        n=rejects.height,
     )

@@ -208,7 +208,7 @@ class EventLog:
 
     def _rejects(self) -> list[Reject]:
         return [
-            replace(reject, file=segment.file.name)
+            replace(reject, line=None, file=segment.file.name)
             for segment in self.segments
             for reject in segment.rejects
         ]

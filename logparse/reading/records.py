@@ -175,9 +175,9 @@ class Event:
 
 @dataclass(slots=True)
 class Reject:
-    """Input that looked like data and could not be read."""
+    """Input that looked like data and could not be read; records of event files have no line."""
 
-    line: int
+    line: int | None
     start: int
     end: int
     kind: str

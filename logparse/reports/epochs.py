@@ -58,9 +58,13 @@ def runs_table(analysis: Analysis, limit: int | None) -> Table:
     )
     runs = analysis.runs.join(times, on="run", how="left", maintain_order="left")
     rows = runs.head(runs.height if limit is None else limit).rows(named=True)
+    unit = f"{analysis.source.unit.capitalize()}s"
     columns = [
         Column("Run", [str(row["run"]) for row in rows]),
-        Column("Lines", [f"{row['first_line']:,}-{row['last_line']:,}" for row in rows]),
+        Column(
+            unit,
+            [f"{row['first_line']:,}-{row['last_line']:,}" for row in rows],
+        ),
         Column("Epochs", [_of(row["epochs"], row["of"]) for row in rows]),
         Column("Steps", [_count(row["steps_per_epoch"]) for row in rows]),
         Column("Time", [words.duration(row["time"]) for row in rows]),
@@ -73,6 +77,28 @@ def runs_table(analysis: Analysis, limit: int | None) -> Table:
     hidden = runs.height - len(rows)
     gaps = [(len(rows), f"{words.count(hidden, 'more run')}; --full lists them")] if hidden else []
     return Table("Runs", columns, gaps=gaps)
+
+
+def tags_table(analysis: Analysis, limit: int | None) -> Table:
+    """One row a scalar of TensorBoard events; ``limit`` rows, None for all."""
+    tags = analysis.tags
+    rows = tags.head(tags.height if limit is None else limit).rows(named=True)
+    columns = [
+        Column("Scalar", [shorten(row["tag"], NAME) for row in rows], left=True),
+        Column("Values", [f"{row['n']:,}" for row in rows]),
+        Column("Steps", [f"{row['first_step']:,}-{row['last_step']:,}" for row in rows]),
+    ]
+    for head, name in (
+        ("first", "first"), ("last", "last"), ("least", "least"), ("greatest", "greatest")
+    ):  # fmt: skip
+        columns.append(Column(head, [words.shown(row[name]) for row in rows]))
+    if tags["not_finite"].sum():
+        columns.append(Column("nan or inf", [f"{row['not_finite']:,}" for row in rows]))
+    if tags["part"].n_unique() > 1:
+        columns.insert(0, Column("Part", [row["part"] or "-" for row in rows], left=True))
+    hidden = tags.height - len(rows)
+    gaps = [(len(rows), f"{words.count(hidden, 'more name')}; --full lists them")] if hidden else []
+    return Table("Scalars", columns, gaps=gaps)
 
 
 def epochs_table(analysis: Analysis, limit: int | None, *, brief: bool | None = None) -> Table:

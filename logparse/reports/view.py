@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logparse.findings.registry import RULES, Rule
 from logparse.reports import words
-from logparse.reports.epochs import SEVERITIES, Column, Table, epochs_table, runs_table
+from logparse.reports.epochs import (
+    SEVERITIES,
+    Column,
+    Table,
+    epochs_table,
+    runs_table,
+    tags_table,
+)
 from logparse.reports.safe import shorten, visible
 
 if TYPE_CHECKING:
@@ -40,6 +47,19 @@ LAWS = {
 }
 """What a law means to someone who has never heard of a running mean."""
 
+EVENT_LAWS = {
+    "mean": (
+        "Each batch_ value is the average over all batches since its epoch began, not the value "
+        "of that batch. While the network improves, the average runs behind it."
+    ),
+    "last only": (
+        "The events hold one value an epoch and metric: averages over the whole epoch, taken "
+        "while the network was changing."
+    ),
+    "as is": "They are not in the structure of Keras, so each value is shown as it was written.",
+}
+"""The same where TensorBoard events were read."""
+
 UNDECIDED = (
     "Which kind of average the numbers are could not be decided from this log, so nothing was "
     "rebuilt from them."
@@ -60,6 +80,8 @@ class Group:
     rows: list[dict[str, Any]]
     many: bool
     """The log holds several runs, so each place names its run."""
+    unit: str = "line"
+    """What the column ``line`` counts."""
     rule: Rule | None = None
     """How it is computed, and when it is wrong."""
 
@@ -77,7 +99,7 @@ class Group:
         if row["metric"] is not None:
             where.append(shorten(row["metric"], EXCERPT))
         if row["line"] is not None:
-            where.append(f"line {row['line']:,}")
+            where.append(f"{self.unit} {row['line']:,}")
         return ", ".join(where) or "whole log"
 
     def message(self, i: int) -> str:
@@ -143,6 +165,8 @@ def view(analysis: Analysis, *, full: bool) -> View:
 def tables(analysis: Analysis, limit: int | None) -> list[Table]:
     """Runs, where there are several, and epochs; ``limit`` rows of each, None for all."""
     found = [runs_table(analysis, limit)] if analysis.runs.height > 1 else []
+    if analysis.tags.height and not analysis.epochs.height:
+        found.append(tags_table(analysis, limit))
     return [*found, epochs_table(analysis, limit)] if analysis.epochs.height else found
 
 
@@ -155,12 +179,16 @@ def _verdict(analysis: Analysis, runs: list[dict[str, Any]], groups: list[Group]
         names = [name if name.startswith("TF") else f"Keras {name}" for name in keras[:3]]
         first += f" Printed by {words.listing(names)}."
     laws = dict.fromkeys(run["law"] for run in runs)
-    meaning = " ".join(LAWS.get(law, visible(law)) if law else UNDECIDED for law in laws)
+    known = LAWS | EVENT_LAWS if analysis.source.unit == "scalar" else LAWS
+    meaning = " ".join(known.get(law, visible(law)) if law else UNDECIDED for law in laws)
     return [first, meaning, _found(groups)]
 
 
 def _one_run(analysis: Analysis, run: dict[str, Any]) -> str:
     epochs = run["epochs"]
+    if not epochs and analysis.tags.height:
+        scalars = words.count(analysis.source.lines, "scalar")
+        return f"{scalars} under {words.count(analysis.tags.height, 'name')}."
     if run["of"] and run["of"] > epochs:
         text = f"One training run: {epochs:,} of {run['of']:,} announced epochs"
         text += f", each{_steps(run)}" if _steps(run) else ""
@@ -233,6 +261,7 @@ def _groups(analysis: Analysis) -> list[Group]:
                 advice=visible(rows[0]["advice"]),
                 rows=rows,
                 many=analysis.runs.height > 1,
+                unit=analysis.source.unit,
                 rule=RULES.get(code),
             )
         )
@@ -285,7 +314,7 @@ def _rejects(analysis: Analysis, *, full: bool) -> list[tuple[str, str]]:
     notes = [
         (
             "Not read",
-            f"line {row['line']:,}, {visible(row['kind'])}: {shorten(row['excerpt'], EXCERPT)}",
+            f"{_place(row)}, {visible(row['kind'])}: {shorten(row['excerpt'], EXCERPT)}",
         )
         for row in shown
     ]
@@ -293,6 +322,12 @@ def _rejects(analysis: Analysis, *, full: bool) -> list[tuple[str, str]]:
         hidden = words.count(rejects.height - len(shown), "more place")
         notes.append(("Not read", f"{hidden}; --full lists them"))
     return notes
+
+
+def _place(reject: dict[str, Any]) -> str:
+    if reject["line"] is not None:
+        return f"line {reject['line']:,}"
+    return f"{shorten(reject['file'] or '', EXCERPT)} byte {reject['start']:,}"
 
 
 def _account(analysis: Analysis) -> str:
@@ -305,7 +340,7 @@ def _account(analysis: Analysis) -> str:
     parts.append(f"ignored {words.share(ignored, size)}" + (f" ({rules})" if rules else ""))
     parts += [f"rejected {source.rejected:,}", f"pending {source.pending:,}"]
     total = words.count(size, "byte")
-    return f"{', '.join(parts)} = {total} in {words.count(source.lines, 'line')}"
+    return f"{', '.join(parts)} = {total} in {words.count(source.lines, source.unit)}"
 
 
 def account_table(analysis: Analysis) -> Table:

@@ -102,6 +102,7 @@ def source(**changes: Any) -> SimpleNamespace:
         "damage": None,
         "not_kept": {},
         "lines": 27,
+        "unit": "line",
     }
     return SimpleNamespace(**values | changes)
 
