@@ -335,6 +335,12 @@ def _analyze(opened: Opened, options: Options) -> Analysis:
         again.keep(batch)
     if not pipeline.seen and not log.plain:
         raise log.nothing()
+    return analysis_of(pipeline, again)
+
+
+def analysis_of(pipeline: Pipeline, again: Again) -> Analysis:
+    """What a pipeline that has finished makes of its log."""
+    log, options = pipeline.log, pipeline.options
     account = log.account
     not_kept = (pipeline.not_kept, log.not_kept, pipeline.runs.dropped)
     info = SourceInfo(

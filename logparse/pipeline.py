@@ -80,7 +80,7 @@ class Pipeline:
         self.log, self.options = log, options
         self.runs = Runs(options.batch_size)
         self.parts: dict[int, _RunParts] = {}
-        """What is kept of each run, by identity: numbers come at the end."""
+        """What is kept of each run, by where it begins: numbers come at the end."""
         self.rejects: list[Reject] = []
         self.order: dict[str, int] = {}
         """Metrics, numbered as the log shows them first."""
@@ -117,10 +117,10 @@ class Pipeline:
         decides over a lot is what was seen up to its end.
         """
         run, epochs = batch.run, batch.epochs
-        parts = self.parts.get(id(run))
+        parts = self.parts.get(run.first_byte)
         if parts is None:
             parts = _RunParts(run, clock_laws=first_clock_laws(run))
-            self.parts[id(run)] = parts
+            self.parts[run.first_byte] = parts
         parts.evidence.counts_samples |= run.counts == "samples"
         parts.epochs.append(
             {
@@ -173,8 +173,8 @@ class Pipeline:
             if parts.run.train_on:
                 parts.evidence.note(parts.run.train_on.text)
         for message in messages:
-            if id(message.run) in self.parts:
-                self.parts[id(message.run)].evidence.note(message.text)
+            if message.run and message.run.first_byte in self.parts:
+                self.parts[message.run.first_byte].evidence.note(message.text)
         laws = {parts.run.number: self._law(parts) for parts in self._in_order()}
         summary = getattr(self.log, "summary", None)
         layers = summary.layers if summary else empty("layers")

@@ -109,6 +109,17 @@ def _stamp(path: str) -> tuple[str, int]:
     return digest("\n".join(parts)) if parts else "", size
 
 
+def stamp_of(path: str) -> str:
+    """Changes when an event file, or one of those in a folder, grows; empty where there is none."""
+    sizes = []
+    for place in _files(path):
+        try:
+            sizes.append(f"{place}:{os.path.getsize(place)}")
+        except OSError:  # gone since it was listed
+            continue
+    return "\n".join(sizes)
+
+
 def _files(path: str) -> Iterator[str]:
     """The file itself; of the folder of a run its event files."""
     if not os.path.isdir(path):

@@ -15,6 +15,7 @@ from logparse.options import Command
 NAMES = (
     "analyze",
     "report",
+    "watch",
     "compare",
     "baseline",
     "export",
