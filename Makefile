@@ -22,7 +22,7 @@ demo: .venv/base
 	$(BIN)/logparse analyze sample_logs/seeds/003_outer_loop.log
 
 test: .venv/dev lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/dev
 	$(BIN)/ruff check .

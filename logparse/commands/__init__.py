@@ -21,6 +21,7 @@ NAMES = (
     "export",
     "explain",
     "formats",
+    "replay",
     "schema",
     "app",
 )

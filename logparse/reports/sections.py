@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 CHARTS = 12
 """Charts of metrics on one page; more would make it too large to send."""
 
-POINTS = 24_000
-"""Points of a line on one page, all charts together."""
-
 ROWS = 100
 """Rows of a table unless all are asked for: the first, the last, and those with a finding."""
 
@@ -76,7 +73,6 @@ def charts(analysis: Analysis, *, full: bool) -> list[Section]:
 
 def _curves(analysis: Analysis, table: Table) -> Section:
     metrics = figures.metrics_of(analysis)
-    points = POINTS // max(1, min(len(metrics), CHARTS))
     found = []
     for metric in metrics[:CHARTS]:
         name = shorten(metric.name, 60)
@@ -85,7 +81,7 @@ def _curves(analysis: Analysis, table: Table) -> Section:
                 title=name,
                 alt=f"Line chart of {name} over {words.count(analysis.epochs.height, 'epoch')}: as "
                 "shown, and as rebuilt. Its numbers are in the table below.",
-                figure=figures.curves(analysis, metric.name, points=points),
+                figure=figures.curves(analysis, metric.name),
                 table=_part(table, f"{name} of each epoch", group=metric.name),
             )
         )
@@ -105,14 +101,13 @@ def _times(analysis: Analysis, table: Table) -> Section:
             times,
         )
     ]
-    steps = figures.steps(analysis)
-    if steps.data:
+    if "relative" in figures.alignments(analysis) or analysis.epochs["step_seconds"].count():
         found.append(
             Chart(
                 "time a step",
                 f"Line chart of the time a step took over {text}. Its numbers are in the table "
                 "below.",
-                steps,
+                figures.steps(analysis),
                 times,
             )
         )

@@ -1,0 +1,152 @@
+"""``logparse replay``: real Keras trainings that show what logparse explains, and their scores."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from logparse.commands.common import (
+    FINE,
+    NOTHING,
+    SOME,
+    choice_option,
+    count,
+    hint,
+    say,
+    writing_options,
+)
+from logparse.errors import UsageError
+from logparse.options import Arguments, Command, Parser
+
+if TYPE_CHECKING:
+    from logparse.replay.run import Outcome
+
+ACTIONS = ("list", "run", "score")
+
+DEFAULT_ROOT = "replays"
+"""Folder that ``run`` writes into if none is named."""
+
+
+def _options(parser: Parser) -> None:
+    from logparse.replay.run import DEVICES, KERAS
+    from logparse.replay.scenario import SCALES
+
+    choice_option(parser, "--scale", SCALES, "run: seconds, minutes, or the question's own size.")
+    choice_option(parser, "--device", DEVICES, "run: where to train.")
+    choice_option(parser, "--with", KERAS, "run: Keras 3, or Keras 2 as tf-keras.")
+    parser.option(
+        "--weights",
+        choices=("imagenet",),
+        metavar="imagenet",
+        help="run: download weights and start from them. Default: random.",
+    )
+    parser.option("--seed", metavar="N", type=count, default=1, help="run: of everything random.")
+    parser.option(
+        "--memory", metavar="MB", type=count, help="run: most that a cache in memory may take."
+    )
+    parser.option("--resume", action="store_true", help="run: keep what is done, do the rest.")
+    parser.option(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help=f"run: folder to write into, {DEFAULT_ROOT} by default. score: file, form by suffix.",
+    )
+    writing_options(parser)
+
+
+COMMAND = Command(
+    "Train what a user asked about, with the truth of every batch.",
+    "logparse replay run epoch-jump --scale small",
+    Arguments(
+        "ACTION...",
+        "list; run SCENARIO... (or SCENARIO/VARIANT, or all); score FOLDER.",
+        least=1,
+    ),
+    _options,
+)
+
+
+def run(given: Namespace) -> int:
+    """Do one of ``ACTIONS``.
+
+    Raises:
+        UsageError: there is no such action, or it lacks its words.
+    """
+    action, *words = given.arguments
+    if action not in ACTIONS:
+        raise UsageError(f"no action {action!r}{hint(action, ACTIONS)}")
+    if action == "list":
+        return _list()
+    if not words:
+        raise UsageError(
+            "name scenarios to run, or all; logparse replay list shows them"
+            if action == "run"
+            else f"name the folder to score, like {DEFAULT_ROOT}"
+        )
+    return _run(given, words) if action == "run" else _score(given, words)
+
+
+def _list() -> int:
+    from logparse.replay.run import all_scenarios
+    from logparse.reports.layout import wrap
+    from logparse.reports.terminal import WIDTH
+
+    for one in all_scenarios():
+        print(f"{one.name}{f' (seed {one.seed})' if one.seed else ''}")
+        for line in wrap(f"Asked: {one.question}", WIDTH - 2):
+            print(f"  {line}")
+        for line in wrap(f"Shown: {one.answer}", WIDTH - 2):
+            print(f"  {line}")
+        for name, variant in one.variants.items():
+            print(f"  {one.name}/{name}")
+            for line in wrap(variant.says, WIDTH - 4):
+                print(f"    {line}")
+        print()
+    return FINE
+
+
+def _run(given: Namespace, words: list[str]) -> int:
+    from logparse.replay.run import run as train
+    from logparse.reports.safe import visible
+
+    root = given.output or DEFAULT_ROOT
+    outcome: Outcome = train(
+        words,
+        root,
+        scale=given.scale,
+        device=given.device,
+        keras=getattr(given, "with"),
+        weights=given.weights,
+        seed=given.seed,
+        memory=given.memory * 1_000_000 if given.memory else None,
+        resume=given.resume,
+        force=given.force,
+        say=lambda text: None if given.quiet else say(f"{visible(text)}\n"),
+    )
+    for path in [*outcome.kept, *outcome.made]:
+        print(path)
+    for name, reason in outcome.failed.items():
+        say(f"logparse: {name}: {visible(reason)}\n")
+    if outcome.made and not given.quiet:
+        say(f"next: logparse replay score {visible(str(root))}\n")
+    if not outcome.failed:
+        return FINE
+    return SOME if outcome.made or outcome.kept else NOTHING
+
+
+def _score(given: Namespace, words: list[str]) -> int:
+    from logparse.files import write_atomic
+    from logparse.replay import scores
+    from logparse.replay.score import score
+
+    found = [one for word in words for one in score(word)]
+    if given.output in (None, "-"):
+        print(scores.text(found))
+        return FINE
+    forms = {".json": scores.document, ".txt": scores.text}
+    suffix = "." + given.output.rpartition(".")[2]
+    if suffix not in forms:
+        raise UsageError(f"{given.output}: name a file that ends in {', '.join(forms)}")
+    with write_atomic(given.output, force=given.force) as file:
+        file.write(forms[suffix](found).encode())
+    return FINE

@@ -1,0 +1,340 @@
+"""A folder of replayed trainings in; how near logparse comes to what really happened out.
+
+Each run is analysed twice, from the text that Keras printed and from the TensorBoard events, and
+both are held against the truth that was recorded beside them. Nothing here is used by the analysis.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logparse.errors import LogparseError, SourceError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from logparse.analysis import Analysis
+
+TOLERANCE = 0.02
+"""Seconds that Keras takes between its own clock's marks and the recorder's."""
+
+INPUT_BOUND = 0.5
+"""Share of its steps' time that a training waits for input, from which input is its limit."""
+
+NO_CLAIM = {"LP103"}
+"""Findings that say of themselves that they cannot tell."""
+
+CHECKED = {"LP101": False, "LP102": True}
+"""Findings that the truth confirms or not: whether the network changed at an epoch's boundary."""
+
+NEAR = 6
+"""Batches on either side of a boundary that tell where the network stood."""
+
+SURE = 4.0
+"""Standard errors by which either side must differ, where the network changed."""
+
+SOURCES = {"log": "train.log", "events": "events"}
+"""What is analysed of a run, by what a score calls it."""
+
+ROUNDING = 2.0**-23
+"""Keras sums in float32: a mean of k values may be off by about this times k, relatively."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How many of several values hold what was said of them."""
+
+    inside: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None of nothing."""
+        return self.inside / self.of if self.of else None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One reading of one run against its truth.
+
+    Attributes:
+        run, source: name of the folder; ``log`` or ``events``.
+        error: why it could not be analysed; all else is then empty.
+        law, true_law: of the averages: found, and that of the Keras that trained.
+        bounds: true interval means within the hard bounds.
+        band: true interval means within the 95 % band.
+        means: true epoch means within their bounds.
+        durations: true durations of epochs within their bounds.
+        jumps: claims of LP101 and LP102 on a boundary that the true batch values confirm.
+        duration_error: median of the relative error of an epoch's duration.
+        step_error: the same of the time a step.
+        wait: share of the steps' time that was waiting for input, without each run's first step.
+        input_bound: whether that makes input the limit, and whether logparse says so (LP401).
+        expected, found, missing, unexpected: codes of findings.
+    """
+
+    run: str
+    source: str
+    error: str | None = None
+    law: str | None = None
+    true_law: str | None = None
+    bounds: Part = Part(0, 0)
+    band: Part = Part(0, 0)
+    means: Part = Part(0, 0)
+    durations: Part = Part(0, 0)
+    jumps: Part = Part(0, 0)
+    duration_error: float | None = None
+    step_error: float | None = None
+    wait: float | None = None
+    input_bound: bool | None = None
+    said_input_bound: bool | None = None
+    expected: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What must hold without exception."""
+        return (self.bounds, self.means, self.durations, self.jumps)
+
+    @property
+    def good(self) -> bool:
+        """Law right, all bounds kept, findings as expected."""
+        return (
+            self.error is None
+            and self.law == self.true_law
+            and not self.missing
+            and not self.unexpected
+            and all(part.inside == part.of for part in self.parts)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"good": self.good}
+
+
+def runs_in(root: str | os.PathLike[str]) -> list[Path]:
+    """Folders of finished runs: ``root`` itself, or those in it.
+
+    Raises:
+        SourceError: there is none.
+    """
+    folder = Path(root)
+    found = [folder] if (folder / "meta.json").is_file() else []
+    if folder.is_dir() and not found:
+        found = sorted(path.parent for path in folder.glob("*/meta.json"))
+        found = [path for path in found if path.suffix != ".partial"]
+    if not found:
+        raise SourceError(f"{folder}: no finished replay in it; logparse replay run makes them")
+    return found
+
+
+def score(root: str | os.PathLike[str]) -> list[Score]:
+    """Every run below a folder, from its log and from its events.
+
+    Raises:
+        SourceError: there is no finished run, or its files are damaged.
+    """
+    return [one for folder in runs_in(root) for one in _score_run(folder)]
+
+
+def _score_run(folder: Path) -> list[Score]:
+    from logparse.analysis import analyze
+
+    meta, truth = read_truth(folder)
+    scores = []
+    for source, name in SOURCES.items():
+        try:
+            analysis = analyze(folder / name, sha256=False)
+        except LogparseError as error:
+            scores.append(Score(folder.name, source, error=str(error)))
+        else:
+            scores.append(judge(folder.name, source, analysis, meta, truth))
+    return scores
+
+
+def read_truth(folder: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+    """``meta.json`` and ``truth.parquet`` of a run.
+
+    Raises:
+        SourceError: one of them is missing or damaged.
+    """
+    import polars as pl
+
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        return meta, pl.read_parquet(folder / "truth.parquet")
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{folder}: its truth cannot be read: {reason}") from error
+
+
+def judge(
+    run: str, source: str, analysis: Analysis, meta: dict[str, Any], truth: pl.DataFrame
+) -> Score:
+    """One analysis against the truth."""
+    from logparse.replay.scenarios import scenario
+
+    variant = scenario(meta["scenario"]).variants[meta["variant"]]
+    must = set(variant.must(meta["scale"]))
+    found = set(analysis.findings["code"].to_list())
+    laws = set(analysis.runs["law"].to_list())
+    bounds, band = _intervals(analysis, truth)
+    durations, duration_error, step_error = _times(analysis, meta, truth)
+    wait = waiting(truth)
+    jumps = jump_claims(analysis, truth)
+    free = NO_CLAIM if variant.silent else {*NO_CLAIM, *CHECKED}
+    return Score(
+        run,
+        source,
+        law=laws.pop() if len(laws) == 1 else None,
+        true_law=_true_law(meta),
+        bounds=bounds,
+        band=band,
+        means=_means(analysis, truth),
+        durations=durations,
+        jumps=jumps,
+        duration_error=duration_error,
+        step_error=step_error,
+        wait=wait,
+        input_bound=None if wait is None else wait > INPUT_BOUND,
+        said_input_bound="LP401" in found,
+        expected=tuple(sorted(must)),
+        found=tuple(sorted(found)),
+        missing=tuple(sorted(must - found)),
+        unexpected=tuple(sorted(found - must - set(variant.allowed) - free)),
+    )
+
+
+def _true_law(meta: dict[str, Any]) -> str:
+    from logparse.training.versions import law_of_keras
+
+    versions = meta["versions"]
+    return law_of_keras(versions.get("keras") or versions["tf_keras"])
+
+
+def waiting(truth: pl.DataFrame) -> float | None:
+    """Share of the steps' time that was waiting for input; the first step builds the graph."""
+    if truth.height < 2:
+        return None
+    rest = truth[1:]
+    took = rest["end"].to_numpy() - rest["start"].to_numpy()
+    return float(rest["wait"].to_numpy().sum() / took.sum())
+
+
+def _order(analysis: Analysis) -> dict[tuple[int, int], int]:
+    """Number in the truth, from 1, of each run and epoch of an analysis."""
+    pairs = analysis.epochs.select("run", "epoch").unique(maintain_order=True).rows()
+    return {pair: i + 1 for i, pair in enumerate(pairs)}
+
+
+def _by_epoch(truth: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    return {int(key[0]): part for key, part in truth.group_by("epoch", maintain_order=True)}
+
+
+def _true_mean(truth: pl.DataFrame, metric: str, first: int, last: int) -> float:
+    """Mean of the batches first..last, weighted by their sizes where those are known."""
+    part = truth[first - 1 : last]
+    sizes = part["size"].to_numpy() if part["size"].null_count() == 0 else None
+    return float(np.average(part[metric].to_numpy(), weights=sizes))
+
+
+def _intervals(analysis: Analysis, truth: pl.DataFrame) -> tuple[Part, Part]:
+    """True interval means within the hard bounds, and within the band."""
+    order, epochs = _order(analysis), _by_epoch(truth)
+    counts = np.zeros(4, int)
+    for row in analysis.batches.iter_rows(named=True):
+        part = epochs.get(order[row["run"], row["epoch"]])
+        if part is None or row["metric"] not in part.columns or row["step"] > part.height:
+            continue
+        true = _true_mean(part, row["metric"], row["first_step"], row["step"])
+        if not np.isfinite(true):
+            continue
+        if row["value"] is not None:
+            slack = ROUNDING * row["step"] * abs(true)
+            inside = row["low"] - slack <= true <= row["high"] + slack
+            counts[:2] += inside, 1
+        if row["estimate"] is not None:
+            counts[2:] += row["estimate_low"] <= true <= row["estimate_high"], 1
+    return Part(int(counts[0]), int(counts[1])), Part(int(counts[2]), int(counts[3]))
+
+
+def _means(analysis: Analysis, truth: pl.DataFrame) -> Part:
+    """True epoch means within their bounds."""
+    order, epochs = _order(analysis), _by_epoch(truth)
+    inside = of = 0
+    for row in analysis.metrics.iter_rows(named=True):
+        part = epochs.get(order[row["run"], row["epoch"]])
+        if part is None or row["metric"] not in part.columns or row["mean_low"] is None:
+            continue
+        true = _true_mean(part, row["metric"], 1, part.height)
+        slack = ROUNDING * part.height * abs(true)
+        inside += row["mean_low"] - slack <= true <= row["mean_high"] + slack
+        of += 1
+    return Part(inside, of)
+
+
+def jump_claims(analysis: Analysis, truth: pl.DataFrame) -> Part:
+    """Claims that averaging made a jump (LP101), or the network (LP102), held to the truth."""
+    order, epochs = _order(analysis), _by_epoch(truth)
+    right = of = 0
+    claims = analysis.findings.filter(analysis.findings["code"].is_in(list(CHECKED)))
+    for row in claims.iter_rows(named=True):
+        number = order.get((row["run"], row["epoch"]), 0)
+        before, after = epochs.get(number - 1), epochs.get(number)
+        if before is None or after is None or row["metric"] not in after.columns:
+            continue
+        right += changed(before[row["metric"]], after[row["metric"]]) == CHECKED[row["code"]]
+        of += 1
+    return Part(right, of)
+
+
+def changed(before: pl.Series, after: pl.Series) -> bool:
+    """Whether batch values differ between the end of one epoch and the start of the next.
+
+    Judged from the batches next to the boundary, and from the first one alone. Their scatter is
+    that of neighbours in both epochs, so that a trend does not count.
+    """
+    ends, starts = before.to_numpy(), after.to_numpy()
+    steps = np.concatenate([np.diff(ends), np.diff(starts)])
+    scatter = float(np.median(np.abs(steps))) / 0.954  # of a difference of two normal deviates
+    n = min(NEAR, len(ends), len(starts))
+    levels = abs(float(starts[:n].mean() - ends[-n:].mean())) / (scatter * np.sqrt(2 / n) or 1e-12)
+    first = abs(float(starts[0] - ends[-n:].mean())) / (scatter * np.sqrt(1 + 1 / n) or 1e-12)
+    return max(levels, first) > SURE
+
+
+def _times(
+    analysis: Analysis, meta: dict[str, Any], truth: pl.DataFrame
+) -> tuple[Part, float | None, float | None]:
+    """Durations of epochs within bounds, and the median relative errors of epochs and steps."""
+    order, batches = _order(analysis), _by_epoch(truth)
+    real = {epoch["epoch"]: epoch for epoch in meta["epochs"]}
+    inside = of = 0
+    durations, steps = [], []
+    for row in analysis.epochs.iter_rows(named=True):
+        number = order[row["run"], row["epoch"]]
+        epoch, part = real.get(number), batches.get(number)
+        if epoch is None or part is None or "end" not in epoch:
+            continue
+        true = epoch["end"] - epoch["begin"]
+        if row["seconds"] is not None:
+            high = np.inf if row["seconds_high"] is None else row["seconds_high"]
+            inside += row["seconds_low"] - TOLERANCE <= true <= high + TOLERANCE
+            of += 1
+            durations.append(abs(row["seconds"] / true - 1))
+        if row["step_seconds"] is not None and part.height > 1:
+            true = (part["end"][-1] - part["end"][0]) / (part.height - 1)
+            steps.append(abs(row["step_seconds"] / true - 1))
+    return Part(inside, of), _median(durations), _median(steps)
+
+
+def _median(values: list[float]) -> float | None:
+    return float(np.median(values)) if values else None

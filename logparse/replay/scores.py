@@ -1,0 +1,73 @@
+"""Scores in, a table for a terminal, JSON, or a page with figures out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from logparse.replay.score import Part, Score
+
+SCHEMA_VERSION = "1.0"
+"""Of the JSON. 1.0: the first."""
+
+HEAD = ("run", "from", "law", "bounds", "band", "means", "times", "step", "waits", "findings")
+
+LEGEND = """\
+law: of the averages, as found. bounds, band, means, times: how many of the true values of batch
+intervals, epochs and durations lie within what logparse says; a band should hold 95 %. step: error
+of the time a step. waits: true share of the time that training waited for input. findings: those
+found; "missing" ones were expected, "unexpected" ones not, "wrong" ones the truth denies."""
+
+
+def text(scores: Sequence[Score]) -> str:
+    """A table, one line a run and source, and what its columns mean."""
+    rows = [HEAD, *(_row(score) for score in scores)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD) - 1)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    good = sum(score.good for score in scores)
+    return "\n".join([*lines, "", f"{good} of {len(scores)} readings as they should be.", LEGEND])
+
+
+def document(scores: Sequence[Score]) -> str:
+    """The scores as JSON."""
+    body: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    body["scores"] = [score.to_dict() for score in scores]
+    return json.dumps(body, indent=2, allow_nan=False) + "\n"
+
+
+def _row(score: Score) -> tuple[str, ...]:
+    if score.error is not None:
+        return (score.run, score.source, *[""] * 7, score.error)
+    law = score.law or "undecided"
+    return (
+        score.run,
+        score.source,
+        law if score.law == score.true_law else f"{law}, not {score.true_law}",
+        _part(score.bounds),
+        _part(score.band),
+        _part(score.means),
+        _part(score.durations),
+        "" if score.step_error is None else f"{100 * score.step_error:.1f} %",
+        "" if score.wait is None else f"{100 * score.wait:.0f} %",
+        _findings(score),
+    )
+
+
+def _part(part: Part) -> str:
+    if part.share is None:
+        return ""
+    return "all" if part.inside == part.of else f"{100 * part.share:.1f} % of {part.of}"
+
+
+def _findings(score: Score) -> str:
+    """``LP101, LP202 (missing LP401)``."""
+    wrong = score.jumps.of - score.jumps.inside
+    notes = [f"missing {', '.join(score.missing)}"] if score.missing else []
+    notes += [f"unexpected {', '.join(score.unexpected)}"] if score.unexpected else []
+    notes += [f"wrong on {wrong} of {score.jumps.of} jumps"] if wrong else []
+    found = ", ".join(score.found) or "none"
+    return f"{found} ({'; '.join(notes)})" if notes else found

@@ -1,0 +1,134 @@
+"""What a scenario trains with: Keras, its settings, its images, and the callbacks that record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from logparse.errors import LogparseError
+from logparse.replay import images
+from logparse.replay.recorder import BatchRecorder
+
+
+class Training:
+    """One run, inside the process that has TensorFlow.
+
+    Attributes:
+        keras, tf: the modules, Keras 3 or tf-keras.
+        folder: where the run's files go while it is being made.
+        recorder: keeps the truth.
+        facts: what the scenario wants to have written down in ``meta.json``.
+    """
+
+    def __init__(
+        self,
+        keras: Any,
+        tf: Any,
+        settings: dict[str, Any],
+        folder: Path,
+        images_root: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self.keras, self.tf, self.settings = keras, tf, settings
+        self.folder, self._images_root, self.say = folder, images_root, say
+        self.recorder = BatchRecorder(folder / "truth.parquet")
+        self.facts: dict[str, Any] = {}
+        self._epochs = 0
+        self._callbacks: list[Any] | None = None
+        keras.utils.set_random_seed(settings["seed"])
+
+    def __getattr__(self, name: str) -> Any:
+        """A setting, as an attribute."""
+        try:
+            return self.__dict__["settings"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def legacy(self) -> bool:
+        """Whether this is tf-keras."""
+        return bool(self.keras.__name__ == "tf_keras")
+
+    def callbacks(self, of: int) -> list[Any]:
+        """The callbacks of every fit; ``of`` is how many epochs the run has."""
+        if self._callbacks is None:
+            keras, folder = self.keras, self.folder
+            self._callbacks = [
+                self.recorder,
+                keras.callbacks.CSVLogger(str(folder / "history.csv"), append=True),
+                keras.callbacks.TensorBoard(
+                    str(folder / "events"), write_graph=False, update_freq=1, profile_batch=0
+                ),
+                keras.callbacks.LambdaCallback(
+                    on_epoch_end=lambda epoch, logs=None: self._progress(of)
+                ),
+            ]
+        return self._callbacks
+
+    def _progress(self, of: int) -> None:
+        # Keras's own callback comes after this one, and prints the last line.
+        self.recorder.mark_end()
+        self._epochs += 1
+        self.say(f"epoch {self._epochs} of {of}")
+
+    def fit(self, model: Any, *data: Any, of: int | None = None, **options: Any) -> Any:
+        """``model.fit``, recorded; ``of`` is how many epochs the run has in all."""
+        epochs = options.get("epochs", 1)
+        extra = options.pop("callbacks", [])
+        callbacks = [*self.callbacks(of or epochs), *extra]
+        return model.fit(*data, verbose=1, callbacks=callbacks, **options)
+
+    def images(self, wanted: images.Images) -> Path:
+        """Their folder, made on first use."""
+        self.say(f"making {wanted.count:,} images")
+        return images.make(wanted, self._images_root, self.say)
+
+    def weights(self) -> str | None:
+        """What keras.applications start from: None, or ``imagenet`` where it was asked for."""
+        asked: str | None = self.settings["weights"]
+        return asked
+
+    def application(self, name: str, **options: Any) -> Any:
+        """A network of keras.applications.
+
+        Raises:
+            LogparseError: its weights were asked for and cannot be downloaded.
+        """
+        make = getattr(self.keras.applications, name)
+        try:
+            return make(weights=self.weights(), include_top=False, **options)
+        except Exception as error:
+            if self.weights() is None:
+                raise
+            raise LogparseError(
+                f"the weights of {name} cannot be had: {error}; leave --weights out to start "
+                "from random ones: the times are the same"
+            ) from error
+
+
+def read_image(path: str, side: int) -> Any:
+    """A JPEG as the network takes it: float32 from -1 to 1, shape (side, side, 3)."""
+    from PIL import Image
+
+    with Image.open(path) as file:
+        if file.size != (side, side):
+            file = file.resize((side, side))  # type: ignore[assignment]
+        return np.asarray(file, np.float32) / 127.5 - 1
+
+
+def load(folder: Path, side: int) -> tuple[Any, Any]:
+    """All images of a folder in memory, and their class numbers."""
+    paths, labels = images.files(folder)
+    return np.stack([read_image(path, side) for path in paths]), np.array(labels)
+
+
+def batches(x: Any, y: Any, size: int, order: Callable[[], Any]) -> Iterator[tuple[Any, Any]]:
+    """Batches for ever, as a generator for ``fit``; ``order`` gives each pass's order."""
+    while True:
+        rows = order()
+        for at in range(0, len(rows), size):
+            some = rows[at : at + size]
+            yield x[some], y[some]

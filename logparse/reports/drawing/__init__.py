@@ -1,1 +1,0 @@
-"""Analysis -> traces of plotly figures: thinned series, their places, lines, bands and marks."""

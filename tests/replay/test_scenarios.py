@@ -1,0 +1,144 @@
+"""Every scenario, trained for real: its folder is whole, and logparse keeps to the truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import logparse
+from logparse.replay import all_scenarios
+from logparse.replay.score import Score, judge, read_truth, score
+from tests.replay.conftest import LEGACY, RUNS, Replays
+
+pytestmark = pytest.mark.xdist_group("replay")
+
+
+@pytest.fixture(scope="module")
+def scores(replays: Replays, legacy: Replays) -> list[Score]:
+    return score(replays.root) + score(legacy.root)
+
+
+def test_every_scenario_is_trained(replays: Replays, legacy: Replays) -> None:
+    assert replays.outcome.failed == {}
+    assert legacy.outcome.failed == {}
+    assert {name.partition("/")[0] for name in RUNS} == {one.name for one in all_scenarios()}
+    assert len(replays.outcome.made) == len(RUNS)
+    assert len(legacy.outcome.made) == len(LEGACY)
+
+
+def test_a_folder_holds_all_and_nothing_else(replays: Replays) -> None:
+    for folder in replays.outcome.made:
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["events", "history.csv", "meta.json", "train.log", "truth.parquet"]
+    assert not list(replays.root.glob("*.partial"))
+
+
+def test_the_law_is_found_and_every_truth_is_within_its_bounds(scores: list[Score]) -> None:
+    for one in scores:
+        assert one.error is None, one
+        assert one.law in (one.true_law, None), one
+        assert one.bounds.inside == one.bounds.of, one
+        assert one.means.inside == one.means.of, one
+        assert one.means.of > 0, one
+
+
+def test_bands_hold_what_they_promise(scores: list[Score]) -> None:
+    for source in ("log", "events"):
+        inside = sum(one.band.inside for one in scores if one.source == source)
+        of = sum(one.band.of for one in scores if one.source == source)
+        assert of > 300
+        assert inside / of > 0.93
+
+
+def test_expected_findings_are_found_in_the_log(scores: list[Score]) -> None:
+    missing = {one.run: one.missing for one in scores if one.source == "log" and one.missing}
+    assert missing == {}
+
+
+def test_a_jump_is_explained_as_it_was_made(scores: list[Score]) -> None:
+    logs = [one for one in scores if one.source == "log"]
+    ordinary = [one.found for one in logs if one.run == "epoch-jump-ordinary"]
+    assert ["LP102" in found for found in ordinary] == [False, False]
+    assert ["LP102" in one.found for one in logs if one.run == "epoch-jump-memorisable"] == [True]
+
+
+def test_a_clean_training_has_no_fault_of_learning_or_input(scores: list[Score]) -> None:
+    for one in scores:
+        if one.run == "clean-clean":
+            assert not [code for code in one.found if code.startswith(("LP3", "LP4"))]
+            assert "LP102" not in one.found
+
+
+def test_truth_adds_up_to_what_keras_kept(replays: Replays, legacy: Replays) -> None:
+    for folder in [*replays.outcome.made, *legacy.outcome.made]:
+        meta, truth = read_truth(folder)
+        for epoch in meta["epochs"]:
+            part = truth.filter(pl.col("epoch") == epoch["epoch"])
+            assert part["step"].to_list() == list(range(1, part.height + 1))
+            assert (part["end"] - part["start"] >= part["wait"]).all()
+            assert epoch["begin"] <= part["start"][0] <= part["end"][-1] <= epoch["end"]
+            for name in ("loss", "accuracy"):
+                mean = np.average(part[name], weights=part["size"])
+                assert mean == pytest.approx(epoch["logs"][name], rel=2e-6, abs=1e-7)
+
+
+def test_the_log_is_what_keras_printed(replays: Replays) -> None:
+    for folder in replays.outcome.made:
+        analysis = logparse.analyze(folder / "train.log")
+        meta, _ = read_truth(folder)
+        shown = analysis.metrics.filter(pl.col("metric") == "loss")["shown"].to_list()
+        kept = [epoch["logs"]["loss"] for epoch in meta["epochs"]]
+        assert shown == [float(f"{loss:.4f}" if loss > 1e-3 else f"{loss:.4e}") for loss in kept]
+        assert analysis.source.rejected == 0
+
+
+def test_history_is_one_row_an_epoch_also_of_an_outer_loop(replays: Replays) -> None:
+    for folder in replays.outcome.made:
+        meta, _ = read_truth(folder)
+        history = pl.read_csv(folder / "history.csv")
+        losses = [epoch["logs"]["loss"] for epoch in meta["epochs"]]
+        assert history["loss"].to_list() == pytest.approx(losses)
+
+
+def test_facts_tell_why_a_cache_is_larger_than_its_images(replays: Replays) -> None:
+    facts = read_truth(replays.root / "pipelines-cache-file")[0]["facts"]
+    pixels = 240 * 48 * 48 * 3 * 4
+    assert facts["decoded_bytes"] == pixels
+    assert pixels < facts["cache_file_bytes"] < 1.1 * pixels
+    assert facts["cache_to_jpeg"] == facts["cache_file_bytes"] / facts["jpeg_bytes"]
+
+
+def test_a_wrong_law_or_value_does_not_pass(replays: Replays) -> None:
+    """The score must see what it is there to see."""
+    folder = replays.root / "epoch-jump-ordinary"
+    meta, truth = read_truth(folder)
+    good = logparse.analyze(folder / "train.log")
+    assert judge("x", "log", good, meta, truth).good
+    wrong = logparse.analyze(folder / "train.log", law="mean of means")
+    scored = judge("x", "log", wrong, meta, truth)
+    assert scored.law != scored.true_law
+    assert scored.bounds.inside < scored.bounds.of
+    moved = truth.with_columns(pl.col("loss") + 0.5)
+    scored = judge("x", "log", good, meta, moved)
+    assert scored.bounds.inside < 0.6 * scored.bounds.of  # accuracy is as it was
+    assert scored.means.inside == scored.means.of // 2
+    assert not scored.good
+
+
+def test_meta_says_how_it_was_made(replays: Replays) -> None:
+    meta = json.loads((replays.root / "clean-clean" / "meta.json").read_text())
+    assert meta["scenario"] == "clean"
+    assert meta["scale"] == "smoke"
+    assert meta["settings"]["seed"] == 1
+    assert set(meta["versions"]) == {"logparse", "python", "tensorflow", "keras", "numpy"}
+    assert meta["device"].startswith("CPU")
+
+
+def test_images_are_made_once_for_runs_that_share_them(replays: Replays) -> None:
+    folders = [path for path in Path(replays.root, "images").iterdir() if path.is_dir()]
+    names = [path.name.split("-")[0] for path in folders]
+    assert len(names) == len(set(names))  # one of each count and size
