@@ -27,7 +27,7 @@ from logparse.reading.shapes import WIDTH, Rows, Shape, groups
 from logparse.reading.shapes import Span as Place
 from logparse.reading.stretch import PROGRESS, TOO_MANY, Parsed, parse_stretch, raw_offsets
 from logparse.reading.stride_columns import with_spans
-from logparse.reading.strides import Finder, Span
+from logparse.reading.strides import Finder, Spans
 
 HEADER = re.compile(rb"Epoch ([1-9]\d{0,8})/([1-9]\d{0,8})\Z")
 """The plainest of ``keras_text``'s headers; a test holds it to the others."""
@@ -106,9 +106,9 @@ class KerasLog:
         """The rest, from the end of a log that may have been cut there."""
         return self._read(self._splitter.finish())
 
-    def _find(self, text: bytes, size: int) -> list[Span]:
+    def _find(self, text: bytes, size: int) -> Spans | None:
         # Until some metrics are known nothing would be taken.
-        return self._finder.find(text, size, self.metrics) if self.metrics else []
+        return self._finder.find(text, size, self.metrics) if self.metrics else None
 
     def _read(self, part: Stretches) -> Chunk:
         block = _Block(self, part)
@@ -301,31 +301,27 @@ class _Block:
                 self._reject(i, start, end, TOO_MANY)
                 self.log.account.read -= end - start
         updates = gather_updates(self.columns, self.slow, self.part, channel, names)
-        if self.part.spans:
-            channels = self._span_channels(channel)
-            updates = with_spans(updates, self.part.spans, self.part.whole, channels, names)
+        if spans := self.part.spans:
+            channels = self._span_channels(spans, channel)
+            updates = with_spans(updates, spans, self.part.whole, channels, names)
         self.rejects.sort(key=lambda reject: reject.start)
         return Chunk(updates, events, self.rejects)
 
     def _read_spans(self) -> None:
         """Account for the bytes of the spans."""
-        account = self.log.account
-        for span in self.part.spans:
-            template = span.stride.template
-            account.read += template.read * span.count
-            for rule, size in template.ignored.items():
-                account.ignored[rule] += size * span.count
+        account, spans = self.log.account, self.part.spans
+        for stride, count in zip(spans.strides, spans.count.tolist(), strict=True) if spans else ():
+            account.read += stride.template.read * count
+            for rule, size in stride.template.ignored.items():
+                account.ignored[rule] += size * count
 
-    def _span_channels(self, channel: Ints) -> list[tuple[int, int]]:
+    def _span_channels(self, spans: Spans, channel: Ints) -> tuple[Ints, Ints]:
         """For each span the channel of its first row, which may begin within a line, and others."""
-        lines, places = self.part.lines, self.part.places
-        found = []
-        for span in self.part.spans:
-            i = int(np.searchsorted(places, span.place)) - 1
-            line, number = (int(lines[i]), int(channel[i])) if i >= 0 else self.before
-            first = number if line == span.line else 0
-            found.append((first, 0 if span.stride.breaks else first))
-        return found
+        last = np.searchsorted(self.part.places, spans.place)
+        line, number = self.before
+        lines, channels = np.append(line, self.part.lines), np.append(number, channel)
+        first = np.where(lines[last] == spans.line, channels[last], 0)
+        return first, np.where([stride.breaks > 0 for stride in spans.strides], 0, first)
 
     def _channels(self) -> Ints:
         """Each stretch's channel: its own mark, else that of the line it stands in, else 0."""

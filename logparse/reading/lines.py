@@ -20,9 +20,9 @@ from logparse.reading.records import Ints
 from logparse.reading.shapes import PAD
 
 if TYPE_CHECKING:
-    from logparse.reading.strides import Span
+    from logparse.reading.strides import Spans
 
-    Find = Callable[[bytes, int], list[Span]]
+    Find = Callable[[bytes, int], Spans | None]
 
 _ESCAPED_BREAK = b"\v"
 """Stands for a line break in another notation: the file itself goes on in the same line."""
@@ -78,24 +78,26 @@ class Stretches:
     cut: bool
     overlong: list[tuple[int, int, int]]
     whole: NDArray[np.uint8]
-    spans: list[Span]
+    spans: Spans | None
 
 
 class _Rest:
     """What spans leave of a text, put together, and where each piece of it stood."""
 
-    def __init__(self, text: bytes, size: int, spans: list[Span]) -> None:
-        starts = [0, *(span.end for span in spans)]
-        ends = [*(span.at for span in spans), size]
-        pieces = [text[a:b] for a, b in zip(starts, ends, strict=True)] if spans else [text]
-        self.text = b"".join((*pieces, PAD)) if spans else text
-        sizes = np.array(ends, np.int64) - starts
+    def __init__(self, text: bytes, size: int, spans: Spans | None) -> None:
+        self.text, self.size, self.separators = text, size, 0
         # Of each piece: where it begins here, and bytes and line breaks of the spans before it.
-        self.begins: Ints = np.cumsum(sizes) - sizes
-        self.moved: Ints = np.array(starts) - self.begins
-        breaks = [0, *(span.count * span.stride.breaks for span in spans)]
-        self.breaks: Ints = np.cumsum(breaks)
-        self.separators = sum(span.count * span.stride.gap for span in spans)
+        self.begins = self.moved = self.breaks = np.zeros(1, np.int64)
+        if not spans:
+            return
+        starts = np.concatenate([[0], spans.end])
+        sizes = np.append(spans.at, size) - starts
+        edges = zip(starts.tolist(), (starts + sizes).tolist(), strict=True)
+        self.text = b"".join((*(text[a:b] for a, b in edges), PAD))
+        self.begins = np.cumsum(sizes) - sizes
+        self.moved = starts - self.begins
+        self.breaks = np.concatenate([[0], np.cumsum(spans.breaks())])
+        self.separators = spans.separators()
         self.size = int(sizes.sum())
 
     def piece(self, at: Ints) -> Ints:
@@ -135,7 +137,7 @@ class Splitter:
         whole = translate(b"".join((self._carry, block, PAD)))
         size = len(whole) - len(PAD)
         find = None if last or self._skipping is not None else self._find
-        spans = find(whole, size) if find else []
+        spans = find(whole, size) if find else None
         rest = _Rest(whole, size, spans)
         text, size = rest.text, rest.size
         buffer = np.frombuffer(text, np.uint8)
@@ -148,9 +150,10 @@ class Splitter:
         # Line breaks before each stretch, and at last before ``done``.
         passed = self._line + np.concatenate([[0], np.cumsum(breaks[: len(starts) + 1])])
         cut = bool(last and len(ends) and ends[-1] == size)
-        for span, begin, before in zip(spans, rest.begins[1:], rest.breaks, strict=False):
-            span.place = self._base + span.at
-            span.line = int(passed[np.searchsorted(starts, begin) + 1] + before)
+        if spans:
+            spans.place = self._base + spans.at
+            before = np.searchsorted(starts, rest.begins[1:])
+            spans.line = passed[before + 1] + rest.breaks[:-1]
         piece = rest.piece(starts)
         result = Stretches(
             text=text,

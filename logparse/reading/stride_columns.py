@@ -7,7 +7,6 @@ shapes differ in where those stand and in how many of them are the field's own, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,11 +16,11 @@ from logparse.reading.bar_columns import POWERS, read_numbers
 from logparse.reading.keras_bar import Line, Number
 from logparse.reading.records import TIMES, Floats, Ints, Updates, nans
 from logparse.reading.shapes import Bytes, Rows, Words, spelled
-from logparse.reading.shapes import Span as Place
-from logparse.reading.strides import WORD, Span
+from logparse.reading.strides import WORD, Spans
 
 Kind = TypeVar("Kind", bound=np.generic)
-Decode = Callable[[list[int], list[Any]], NDArray[Any]]
+Fields = Sequence[Any]
+"""A field of each stride of a block, None where it has none."""
 
 _U64 = np.dtype("<u8")
 _NIBBLES = 0x0F0F0F0F0F0F0F0F
@@ -29,9 +28,9 @@ _NIBBLES = 0x0F0F0F0F0F0F0F0F
 
 def with_spans(
     others: Updates,
-    spans: Sequence[Span],
+    spans: Spans,
     text: Bytes,
-    channels: Sequence[tuple[int, int]],
+    channels: tuple[Ints, Ints],
     names: Mapping[str, int],
 ) -> Updates:
     """All updates of a block, in the order of the file.
@@ -44,65 +43,67 @@ def with_spans(
         names: metrics, numbered in the order in which the log first shows them.
     """
     block = _Block(spans, text, others.byte)
-    lines = [span.stride.template.line for span in spans]
-    begins = [span.place + line.start for span, line in zip(spans, lines, strict=True)]
-    values, decimals = _metrics(block, others, lines, names)
-    channel = block.same([rest for _, rest in channels], others.channel)
-    channel[block.at] = [first for first, _ in channels]
+    lines = block.lines
+    values, decimals = _metrics(block, others, names)
+    first, rest = channels
+    channel = block.of_span(rest, others.channel)
+    channel[block.at] = first
     return Updates(
-        byte=block.counted(begins, [span.stride.length for span in spans], others.byte),
-        line=block.counted(
-            [span.line for span in spans], [span.stride.breaks for span in spans], others.line
+        byte=block.counted(
+            spans.place + block.kinds([line.start for line in lines]),
+            [stride.length for stride in block.strides],
+            others.byte,
         ),
+        line=block.counted(spans.line, [stride.breaks for stride in block.strides], others.line),
         step=block.decoded([line.step for line in lines], block.integers, others.step),
         of=block.decoded([line.of for line in lines], block.integers, others.of),
         form=block.same([int(line.form) for line in lines], others.form),
         channel=channel,
         last=block.same([line.last for line in lines], others.last),
-        ended=block.same([span.stride.ended for span in spans], others.ended),
+        ended=block.same([stride.ended for stride in block.strides], others.ended),
         values=values,
         decimals=decimals,
         order=dict(names),
-        **_times(block, others, lines),
+        **_times(block, others),
     )
 
 
-def _times(block: _Block, others: Updates, lines: Sequence[Line]) -> dict[str, Floats]:
+def _times(block: _Block, others: Updates) -> dict[str, Floats]:
+    lines = block.lines
     times = dict.fromkeys(TIMES, nans(block.size))
-    decoders: dict[str, Decode] = {
-        "eta": block.clock,
-        "per_step": block.units,
-        "per_epoch": block.units,
-    }
     for name in TIMES:
         rest: Floats = getattr(others, name)
-        fields = [getattr(line, name, None) or None for line in lines]
+        fields: Fields = [getattr(line, name, None) or None for line in lines]
         if not any(fields) and np.isnan(rest).all():
             continue
         if name.endswith("_unit"):
             times[name] = block.same([unit or np.nan for unit in fields], rest)
             continue
+        times[name] = block.decoded(
+            fields, block.clock if name == "eta" else block.integers, rest, np.nan
+        )
         if name.startswith("per_"):
-            units = [getattr(line, name + "_unit") for line in lines]
-            fields = [f and (f, unit) for f, unit in zip(fields, units, strict=True)]
-        times[name] = block.decoded(fields, decoders.get(name, block.integers), rest, np.nan)
+            units = [
+                getattr(line, name + "_unit") if getattr(line, name) else 1.0 for line in lines
+            ]
+            times[name] *= block.same(units, np.ones(len(others)))
     return times
 
 
 def _metrics(
-    block: _Block, others: Updates, lines: Sequence[Line], names: Mapping[str, int]
+    block: _Block, others: Updates, names: Mapping[str, int]
 ) -> tuple[dict[str, Floats], dict[str, NDArray[np.int8]]]:
-    shown = [dict(line.metrics) for line in lines]
+    shown = [dict(line.metrics) for line in block.lines]
     values, decimals = {}, {}
     every = {name for line in shown for name in line} | others.values.keys()
     for name in sorted(every, key=names.__getitem__):
         numbers = [line.get(name) for line in shown]
         plain = [number if number and _in_a_word(number) else None for number in numbers]
         rest = others.values.get(name, nans(len(others)))
-        column = values[name] = block.decoded(plain, block.fractions, rest, np.nan)
-        for i, number in enumerate(numbers):
-            if number and not plain[i]:
-                column[block.at[i] : block.at[i] + block.counts[i]] = block.numbers(i, number)
+        values[name] = block.decoded(plain, block.fractions, rest, np.nan)
+        for kind, number in enumerate(numbers):
+            if number and not plain[kind]:
+                block.read(values[name], kind, number)
         none = np.zeros(len(others), np.int8)
         printed = [number.decimals() if number else 0 for number in numbers]
         decimals[name] = block.same(printed, others.decimals.get(name, none))
@@ -120,151 +121,159 @@ class _Block:
     """The updates of a block: rows of spans, and others between them.
 
     Attributes:
+        strides: those of the spans, each once.
+        lines: what one row of each looks like.
         size: number of updates.
         at: number of the first row of each span.
-        counts: rows of each span.
         others: numbers of the updates that are in no span.
     """
 
-    def __init__(self, spans: Sequence[Span], text: Bytes, others: Ints) -> None:
-        self.spans, self._text = spans, text.data
-        self.counts = [span.count for span in spans]
-        after = np.searchsorted([span.place for span in spans], others)
-        between = np.bincount(after, minlength=len(spans) + 1)
-        edges = np.concatenate([[0], np.cumsum(self.counts)])
-        self.at: list[int] = (edges[:-1] + np.cumsum(between)[:-1]).tolist()
+    def __init__(self, spans: Spans, text: Bytes, others: Ints) -> None:
+        self._spans, self._text = spans, text.data
+        numbers = {id(stride): stride for stride in spans.strides}
+        self.strides = list(numbers.values())
+        self.lines: list[Line] = [stride.template.line for stride in self.strides]
+        number_of = {key: number for number, key in enumerate(numbers)}
+        self._kind = np.array([number_of[id(stride)] for stride in spans.strides])
+        self._length = spans.of_row("length")
+        after = np.searchsorted(spans.place, others)
+        between = np.bincount(after, minlength=len(spans.count) + 1)
+        edges = np.concatenate([[0], np.cumsum(spans.count)])
+        self.at: Ints = edges[:-1] + np.cumsum(between)[:-1]
         self.others: Ints = np.arange(len(others)) + edges[after]
         self.size = int(edges[-1]) + len(others)
         # The same as a list of pieces: others, a span, others, ... each with its rows.
-        self._pieces = np.zeros(2 * len(spans) + 1, np.int64)
-        self._pieces[::2], self._pieces[1::2] = between, self.counts
+        self._pieces = np.zeros(2 * len(spans.count) + 1, np.int64)
+        self._pieces[::2], self._pieces[1::2] = between, spans.count
 
-    def same(self, values: Sequence[Any], others: NDArray[Kind]) -> NDArray[Kind]:
+    def kinds(self, values: Sequence[Any]) -> NDArray[Any]:
+        """[spans] what each span has, from what each stride has."""
+        of_span: NDArray[Any] = np.array(values)[self._kind]
+        return of_span
+
+    def of_span(self, values: NDArray[Any], others: NDArray[Kind]) -> NDArray[Kind]:
         """A column that is the same for all rows of a span."""
-        out = self._same(values, others.dtype)
+        out = self._rows(values, others.dtype)
         out[self.others] = others
         return out
 
-    def counted(self, first: Sequence[int], by: Sequence[int], others: Ints) -> Ints:
+    def same(self, values: Sequence[Any], others: NDArray[Kind]) -> NDArray[Kind]:
+        """A column that is the same for all rows of a stride."""
+        out: NDArray[Kind] = self._each(values, others.dtype, whole=True)
+        out[self.others] = others
+        return out
+
+    def counted(self, first: Ints, by: Sequence[int], others: Ints) -> Ints:
         """A column that grows by the same from row to row of a span."""
         out = np.arange(self.size)
-        out *= self._same(by, np.int64)
-        rows = zip(first, by, self.at, strict=True)
-        out += self._same([start - step * at for start, step, at in rows], np.int64)
+        out *= self._each(by, np.int64)
+        out += self._rows(first - self.kinds(by) * self.at, np.int64)
         out[self.others] = others
         return out
 
     def decoded(
         self,
-        fields: Sequence[Any],
-        decode: Decode,
+        fields: Fields,
+        decode: Callable[[Fields], NDArray[Any]],
         others: NDArray[Kind],
         empty: float = 0,
     ) -> NDArray[Kind]:
         """A column of one field.
 
         Args:
-            fields: of each span, None without.
-            decode: takes the numbers of spans and their fields.
+            fields: of each stride.
+            decode: gives all rows; what it gives for those of no stride with the field is not used.
             others: of the updates in no span.
-            empty: for spans without the field.
+            empty: for strides without the field.
         """
-        have = [i for i, field in enumerate(fields) if field]
-        whole = len(have) == len(fields)
-        out: NDArray[Kind] = np.empty(self.size, others.dtype)
-        if not whole:
-            out.fill(empty)
-        if have:
-            self._spread(out, have, decode(have, [fields[i] for i in have]))
+        if any(fields):
+            out = decode(fields).astype(others.dtype, copy=False)
+            if not all(fields):
+                out[self._each([field is None for field in fields], np.bool_, whole=True)] = empty
+        else:
+            out = np.full(self.size, empty, others.dtype)
         out[self.others] = others
         return out
 
-    def _same(self, values: Sequence[Any], kind: Any) -> NDArray[Any]:
-        if all(value == values[0] for value in values):
-            return np.full(self.size, values[0], kind)
+    def integers(self, fields: Fields) -> Ints:
+        """Whole numbers of at most eight digits, their places given."""
+        words = self._words([field and field[1] for field in fields])
+        words &= self._each([field and _own(field[1] - field[0]) for field in fields], np.uint64)
+        return spelled(words)
+
+    def clock(self, fields: Fields) -> Ints:
+        """Seconds, or minutes and seconds, or hours, minutes and seconds, in seconds."""
+        total = self.integers([parts and parts[-1] for parts in fields])
+        for place, seconds in ((2, 60), (3, 3600)):
+            parts = [p[-place] if p and len(p) >= place else None for p in fields]
+            if any(parts):
+                more = self.integers(parts)
+                more *= self._each([seconds if part else 0 for part in parts], np.int64)
+                total += more
+        return total
+
+    def fractions(self, fields: Fields) -> Floats:
+        """Numbers with a point: their digits as one integer, over a power of ten, rounded once."""
+        after = [number and number.fraction[1] - number.fraction[0] for number in fields]
+        before = [number and number.whole[1] - number.whole[0] for number in fields]
+        words = self._words([number and number.fraction[1] for number in fields])
+        # The digits before the point move up by one byte, over it.
+        whole = words << np.uint64(8)
+        own = [f and _own(w + f) & ~_own(f) for w, f in zip(before, after, strict=True)]
+        whole &= self._each(own, np.uint64)
+        words &= self._each([f and _own(f) for f in after], np.uint64)
+        words |= whole
+        value = spelled(words).astype(np.float64)
+        value /= self._each([float(POWERS[f]) if f else None for f in after], np.float64, other=1)
+        if any(number and number.negative for number in fields):
+            signs = [-1.0 if number and number.negative else 1.0 for number in fields]
+            value *= self._each(signs, np.float64, other=1)
+        return value
+
+    def read(self, out: Floats, kind: int, number: Number) -> None:
+        """Any number of one stride, into its rows of a column."""
+        length = self.strides[kind].template.shape.length
+        width = max(16, -(-length // 8) * 8)
+        for i in np.flatnonzero(self._kind == kind).tolist():
+            count, at = int(self._spans.count[i]), int(self.at[i])
+            place, strides = int(self._spans.at[i]), (int(self._length[i]), 1)
+            rows: Bytes = np.ndarray((count, width), np.uint8, self._text, place, strides)
+            out[at : at + count] = read_numbers(number, Rows(rows.copy(), length))
+
+    def _words(self, ends: Fields) -> Words:
+        """The eight bytes before an offset in each row; what is not such a row is anything."""
+        out: Words = np.empty(self.size, np.uint64)
+        have = np.flatnonzero(self.kinds([end is not None for end in ends]))
+        place = self._spans.at + self.kinds([end or 0 for end in ends]) - WORD
+        columns = (self.at, self.at + self._spans.count, self._spans.count, place, self._length)
+        text = self._text
+        for begin, end, count, at, step in zip(*(c[have].tolist() for c in columns), strict=True):
+            out[begin:end] = np.ndarray(count, _U64, text, at, (step,))
+        return out
+
+    def _each(
+        self, values: Fields, kind: Any, *, other: float = 0, whole: bool = False
+    ) -> NDArray[Any] | Any:
+        """What each row has, from what each stride has; a single value if it is the same for all.
+
+        Args:
+            values: of each stride; ``None`` may become anything.
+            kind: type.
+            other: of the rows of no stride, and of strides with ``None``.
+            whole: give a column in any case.
+        """
+        given = [value for value in values if value is not None]
+        if all(value == given[0] for value in given):
+            single = given[0] if given else other
+            return np.full(self.size, single, kind) if whole else np.dtype(kind).type(single)
+        filled = [other if value is None else value for value in values]
+        return self._rows(np.array(filled, kind)[self._kind], kind)
+
+    def _rows(self, values: NDArray[Any], kind: Any) -> NDArray[Any]:
+        """What each row has, from what each span has; 0 for rows of none."""
         pieces = np.zeros(len(self._pieces), kind)
         pieces[1::2] = values
         return np.repeat(pieces, self._pieces)
-
-    def _spread(self, out: NDArray[Any], have: list[int], found: NDArray[Any]) -> None:
-        """Rows of some spans, one after the other, to their places."""
-        done = 0
-        for i in have:
-            out[self.at[i] : self.at[i] + self.counts[i]] = found[done : done + self.counts[i]]
-            done += self.counts[i]
-
-    def integers(self, have: list[int], fields: list[Place]) -> Ints:
-        """Whole numbers of at most eight digits."""
-        words = self._words(have, [end for _, end in fields])
-        words &= self._masks(have, [_own(end - start) for start, end in fields])
-        return spelled(words)
-
-    def clock(self, have: list[int], fields: list[tuple[Place, ...]]) -> Ints:
-        """Seconds, or minutes and seconds, or hours, minutes and seconds, in seconds."""
-        total = self.integers(have, [parts[-1] for parts in fields])
-        for place, seconds in ((2, 60), (3, 3600)):
-            longer = [i for i, parts in zip(have, fields, strict=True) if len(parts) >= place]
-            if not longer:
-                break
-            parts = [parts[-place] for parts in fields if len(parts) >= place]
-            found, done = self.integers(longer, parts), 0
-            starts = dict(zip(have, accumulate([0, *(self.counts[i] for i in have)]), strict=False))
-            for i in longer:
-                rows = slice(starts[i], starts[i] + self.counts[i])
-                total[rows] += seconds * found[done : done + self.counts[i]]
-                done += self.counts[i]
-        return total
-
-    def units(self, have: list[int], fields: list[tuple[Place, float]]) -> Floats:
-        """Whole numbers of a unit, in seconds."""
-        numbers = self.integers(have, [place for place, _ in fields])
-        seconds: Floats = numbers * self._masks(have, [unit for _, unit in fields])
-        return seconds
-
-    def fractions(self, have: list[int], fields: list[Number]) -> Floats:
-        """Numbers with a point: their digits as one integer, over a power of ten, rounded once."""
-        places = [number.fraction[1] - number.fraction[0] for number in fields if number.fraction]
-        wholes = [number.whole[1] - number.whole[0] for number in fields]
-        words = self._words(have, [number.fraction[1] for number in fields if number.fraction])
-        # The digits before the point move up by one byte, over it.
-        before = words << np.uint64(8)
-        before &= self._masks(
-            have, [_own(w + f) & ~_own(f) for w, f in zip(wholes, places, strict=True)]
-        )
-        words &= self._masks(have, [_own(f) for f in places])
-        words |= before
-        value = spelled(words).astype(np.float64)
-        value /= self._masks(have, [float(POWERS[f]) for f in places])
-        if any(number.negative for number in fields):
-            value *= self._masks(have, [-1.0 if number.negative else 1.0 for number in fields])
-        return value
-
-    def numbers(self, i: int, number: Number) -> Floats:
-        """Any number of one span."""
-        span = self.spans[i]
-        length = span.stride.template.shape.length
-        width = max(16, -(-length // 8) * 8)
-        shape, strides = (span.count, width), (span.stride.length, 1)
-        rows: Bytes = np.ndarray(shape, np.uint8, self._text, span.at, strides)
-        return read_numbers(number, Rows(rows.copy(), length))
-
-    def _words(self, have: list[int], ends: list[int]) -> Words:
-        """The eight bytes before an offset in each row."""
-        out: Words = np.empty(sum(self.counts[i] for i in have), np.uint64)
-        at = 0
-        for i, end in zip(have, ends, strict=True):
-            span = self.spans[i]
-            place, step = span.at + end - WORD, span.stride.length
-            out[at : at + span.count] = np.ndarray(span.count, _U64, self._text, place, (step,))
-            at += span.count
-        return out
-
-    def _masks(self, have: list[int], values: list[Any]) -> Any:
-        """One value for all rows of a span, a single one if it is the same for all."""
-        if all(value == values[0] for value in values):
-            return np.uint64(values[0]) if isinstance(values[0], int) else values[0]
-        kind = np.uint64 if isinstance(values[0], int) else np.float64
-        return np.repeat(np.array(values, kind), [self.counts[i] for i in have])
 
 
 def _own(digits: int) -> int:

@@ -10,12 +10,13 @@ goes the way of any other text (``lines``, ``shapes``), with the same result.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from logparse.reading.bar_columns import Template
+from logparse.reading.records import Ints
 from logparse.reading.shapes import Bytes
 from logparse.reading.stretch import PROGRESS
 
@@ -61,7 +62,8 @@ class Stride:
     """
 
     __slots__ = (
-        "_bars", "_first", "_most", "_tile", "breaks", "ended", "gap", "length", "template",
+        "_bars", "_first", "_known", "_last", "_most", "_tile", "breaks", "ended", "gap", "length",
+        "template",
     )  # fmt: skip
 
     def __init__(self, template: Template, gap: bytes) -> None:
@@ -81,17 +83,26 @@ class Stride:
         self._first, self._most = np.tile(first, rows), np.tile(most, rows)
         self._bars = np.tile(factor, rows) if shape.bar_spans else None
         self._tile = rows
+        self._last, self._known = 0, False
+
+    def known(self, names: Container[str]) -> bool:
+        """Whether all of its metrics are among ``names``, to which names are only added."""
+        if not self._known:
+            self._known = all(name in names for name, _ in self.template.line.metrics)
+        return self._known
 
     def rows(self, buffer: Bytes, start: int, end: int, scratch: Scratch) -> int:
         """How many rows stand in ``buffer[start:end]`` from the start on, one after the other."""
         most = (end - start) // self.length
-        done, tile = 0, min(FEW, self._tile)
+        # About as many as last time: what is compared in vain costs, too.
+        done, tile = 0, min(self._last + FEW, self._tile)
         while done < most:
             count = min(tile, most - done)
             at = start + done * self.length
             wrong = self._wrong(buffer[at : at + count * self.length], scratch)
             if wrong >= 0:
-                return done + wrong // self.length
+                self._last = done + wrong // self.length
+                return self._last
             done, tile = done + count, self._tile
         return done
 
@@ -118,22 +129,40 @@ class Scratch:
         self.flags, self.more = np.empty((2, max(_TILE, _LONGEST)), np.bool_)
 
 
-@dataclass(slots=True)
-class Span:
-    """Rows of one stride, ``count`` of them, from ``at`` in the block's text on."""
+class Spans:
+    """Spans of a block, in order: ``count`` rows of a stride each, one after the other.
 
-    stride: Stride
-    at: int
-    count: int
-    place: int = 0
-    """Offset in the log of its first byte."""
-    line: int = 0
-    """Line of its first row, from 1."""
+    Attributes:
+        strides: [n] what each is made of.
+        at, end: [n] where in the block's text it begins, and where what follows it does.
+        count: [n] rows.
+        place: [n] offset in the log of its first byte.
+        line: [n] line of its first row, from 1.
+    """
 
-    @property
-    def end(self) -> int:
-        """Where what follows it begins, in the block's text."""
-        return self.at + self.count * self.stride.length
+    __slots__ = ("at", "count", "end", "line", "place", "strides")
+
+    def __init__(self, found: Sequence[tuple[Stride, int, int]]) -> None:
+        self.strides = [stride for stride, _, _ in found]
+        self.at: Ints = np.array([at for _, at, _ in found], np.int64)
+        self.count: Ints = np.array([count for _, _, count in found], np.int64)
+        self.end: Ints = self.at + self.count * self.of_row("length")
+        self.place = self.line = np.zeros(len(found), np.int64)
+
+    def __len__(self) -> int:
+        return len(self.strides)
+
+    def breaks(self) -> Ints:
+        """[n] line breaks in each."""
+        return self.count * self.of_row("breaks")
+
+    def separators(self) -> int:
+        """Bytes of separators in all."""
+        return int(self.count @ self.of_row("gap"))
+
+    def of_row(self, name: str) -> Ints:
+        """[n] an attribute of the strides."""
+        return np.array([getattr(stride, name) for stride in self.strides], np.int64)
 
 
 @dataclass(slots=True)
@@ -153,7 +182,7 @@ class Finder:
         self._known: dict[bytes, _Look] = {}
         self._scratch = Scratch()
 
-    def find(self, text: bytes, size: int, names: Container[str]) -> list[Span]:
+    def find(self, text: bytes, size: int, names: Container[str]) -> Spans:
         """The spans in ``text[:size]``, in order; none overlap, each begins a stretch.
 
         Args:
@@ -162,55 +191,51 @@ class Finder:
             names: metrics that are known: a row that shows another goes the other way, where the
                 order of names is settled.
         """
-        spans: list[Span] = []
+        spans: list[tuple[Stride, int, int]] = []
         buffer: Bytes = np.frombuffer(text, np.uint8)
-        place = looks = found = 0
+        place = looks = rows = 0
         while row := _ROW.match(text, place, size):
-            span = self._span(row, buffer, size, names)
-            if span:
-                spans.append(span)
-                place, found = span.end, found + span.count
+            stride, count = self._span(row, buffer, size, names)
+            if stride and count >= FEW:
+                spans.append((stride, row.start(1), count))
+                place, rows = row.start(1) + count * stride.length, rows + count
             else:
                 place = row.end()
             looks += 1
-            if looks >= _PATIENCE and found < looks * _PAYS:
+            if looks >= _PATIENCE and rows < looks * _PAYS:
                 break
-        return spans
+        return Spans(spans)
 
     def _span(
         self, row: re.Match[bytes], buffer: Bytes, size: int, names: Container[str]
-    ) -> Span | None:
+    ) -> tuple[Stride | None, int]:
+        """The stride of a row, and how many rows of it stand there in which nothing is open."""
         start = row.start(1)
         # Numbers are read as words of eight bytes that end with their last digit.
         if start < WORD or row.end() - start > _LONGEST:
-            return None
+            return None, 0
         look = self._look(row)
         if look is None:
-            return None
+            return None, 0
+        end, count = size - _AHEAD, 0
         for stride in look.strides:
-            count = stride.rows(buffer, start, size - _AHEAD, self._scratch)
-            if count:
-                return self._whole(Span(stride, start, count), buffer, names)
-        if look.tries >= _ALIKE:
-            return None
-        look.tries += 1
-        template = self._learn(row[1])
-        if template is None or not _strideable(template):
-            return None
-        stride = Stride(template, row[2])
-        look.strides.append(stride)
-        count = stride.rows(buffer, start, size - _AHEAD, self._scratch)
-        return self._whole(Span(stride, start, count), buffer, names)
-
-    @staticmethod
-    def _whole(span: Span, buffer: Bytes, names: Container[str]) -> Span | None:
-        """The span, if it is worth while and nothing in it can turn out otherwise."""
-        if not all(name in names for name, _ in span.stride.template.line.metrics):
-            return None
+            if count := stride.rows(buffer, start, end, self._scratch):
+                break
+        else:
+            if look.tries >= _ALIKE:
+                return None, 0
+            look.tries += 1
+            template = self._learn(row[1])
+            if template is None or not _strideable(template):
+                return None, 0
+            stride = Stride(template, row[2])
+            look.strides.append(stride)
+            count = stride.rows(buffer, start, end, self._scratch)
+        if not stride.known(names):
+            return None, 0
         # Separators that follow the last row belong to its gap.
-        if span.count and separates(int(buffer[span.end])):
-            span.count -= 1
-        return span if span.count >= FEW else None
+        after = buffer[start + count * stride.length]
+        return stride, count - (count > 0 and after < 14 and after != 9)
 
     def _look(self, row: re.Match[bytes]) -> _Look | None:
         """What is known of rows like this one; None if it is the first or is of no interest."""
@@ -222,11 +247,6 @@ class Finder:
             tries = 0 if PROGRESS.search(row[1]) else _ALIKE
             self._known[key] = _Look(tries=tries)
         return look
-
-
-def separates(byte: int) -> bool:
-    """Whether a byte ends a stretch."""
-    return byte < 14 and byte != 9
 
 
 def _strideable(template: Template) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from logparse.reading import strides
 from logparse.reading.keras_log import KerasLog
 from logparse.reading.records import Updates
+from logparse.reading.strides import Spans
 from tests.checks import difference, eager, read, slow_path
 
 SAMPLES = sorted((Path(__file__).parent.parent.parent / "sample_logs").rglob("*.log"))
@@ -72,10 +73,10 @@ def taken(data: bytes, cuts: list[int]) -> int:
     found = 0
     find = log._find
 
-    def counted(text: bytes, size: int) -> list:
+    def counted(text: bytes, size: int) -> Spans | None:
         nonlocal found
         spans = find(text, size)
-        found += sum(span.count for span in spans)
+        found += int(spans.count.sum()) if spans else 0
         return spans
 
     log._splitter._find = counted
