@@ -63,6 +63,10 @@ def find_changes(seconds: Floats, half: Floats, least: float) -> list[Change]:
     rounding = 2 * float(np.median(half)) if n else 0.0
     if n < FEWEST_FOR_CHANGE:
         return []
+    low, high = float(seconds.min()), float(seconds.max())
+    if high - low <= CHANGED * low + rounding:
+        # No two levels can differ enough to be reported.
+        return []
     noise = _noise(seconds, rounding)
     if noise == 0.0:
         noise = 1e-6 * float(np.median(seconds)) or 1.0
@@ -152,8 +156,8 @@ def _refined(values: Floats, at: int, size: int) -> int:
 def _merged(seconds: Floats, edges: list[int], rounding: float, least: float) -> list[int]:
     """Edges between levels that differ enough to report; the least change goes first."""
     edges = list(edges)
+    levels = [float(np.median(seconds[a:b])) for a, b in pairwise(edges)]
     while len(edges) > 2:
-        levels = [float(np.median(seconds[a:b])) for a, b in pairwise(edges)]
         size = [abs(b - a) for a, b in pairwise(levels)]
         enough = [
             change > CHANGED * min(a, b) + rounding and change + rounding >= least
@@ -163,6 +167,8 @@ def _merged(seconds: Floats, edges: list[int], rounding: float, least: float) ->
         if enough[weakest]:
             break
         del edges[weakest + 1]
+        joined = seconds[edges[weakest] : edges[weakest + 1]]
+        levels[weakest : weakest + 2] = [float(np.median(joined))]
     return edges
 
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import logparse
+from logparse.findings import changes
 from logparse.findings.changes import find_changes
 from logparse.findings.durations import find_slow, period_of
 from logparse.findings.registry import Finding, Tables
@@ -281,3 +282,12 @@ def test_the_slow_last_epoch_of_a_fine_tuning(shared_logs: Path) -> None:
     findings = logparse.analyze(shared_logs / "seeds" / "004_vgg16_finetune.log").findings
     (row,) = findings.filter(pl.col("code") == "LP201").iter_rows(named=True)
     assert (row["epoch"], row["value"], row["baseline"], row["n"]) == (20, 7856.5, 7395.0, 19)
+
+
+def test_what_rounding_can_make_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ruptures is slow to load: not where no two levels could differ enough."""
+    monkeypatch.setattr(changes, "_segments", None)
+    steps = np.where(np.arange(400) % 80 < 40, 100.0, 100.9)
+    assert find_changes(steps, np.full(400, 0.5), 1.0) == []
+    with pytest.raises(TypeError):
+        find_changes(steps + 20 * (np.arange(400) > 200), np.full(400, 0.5), 1.0)
