@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logparse.pipeline import Options, first_clock_laws
+from logparse.pipeline import LOT_EPOCHS, Options, first_clock_laws
 from logparse.reading.records import Chunk
 from logparse.reading.source import Upload, open_sources
 from logparse.stream import Recognised, TextLog
-from logparse.tables import TABLES, frame
+from logparse.tables import TABLES, empty, frame
 from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import Laws
-from logparse.training.epochs import Epochs, null_zero
+from logparse.training.epochs import Epochs, joined, null_zero
 from logparse.training.laws import Law
 from logparse.training.run import Batch
 from logparse.training.runs import Runs
@@ -63,18 +63,33 @@ class Again:
             return
         clocks: dict[int, int] = {}
         for batch in self._batches():
-            yield self._updates(batch, clocks) if name == "updates" else self._rebuilt(batch)
+            if name == "updates":
+                yield self._updates(batch, clocks)
+            else:
+                yield self._rebuilt(self.numbers[batch.run.first_byte], batch.epochs)
 
     def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Parts of ``updates``, and of ``batches`` as ``most`` updates an epoch would show them.
 
         One reading of the log gives both. An epoch of more updates has longer intervals between
-        those that are looked at: their values are means over more batches.
+        those that are looked at: their values are means over more batches. The parts of
+        ``batches`` come later than those of ``updates`` and are larger; between them they are
+        empty.
         """
         clocks: dict[int, int] = {}
+        waiting: dict[int, list[Epochs]] = {}
+        nothing = frame("batches", empty("batches"))
         for batch in self._batches():
-            thin = replace(batch, epochs=batch.epochs.thinned(most))
-            yield self._updates(batch, clocks), self._rebuilt(thin)
+            run = self.numbers[batch.run.first_byte]
+            lot = waiting.setdefault(run, [])
+            lot.append(batch.epochs.thinned(most))
+            updates = self._updates(batch, clocks)
+            if sum(map(len, lot)) < LOT_EPOCHS:
+                yield updates, nothing
+            else:
+                yield updates, self._rebuilt(run, joined(waiting.pop(run)))
+        for run, lot in waiting.items():
+            yield frame("updates", empty("updates")), self._rebuilt(run, joined(lot))
 
     def _updates(self, batch: Batch, clocks: dict[int, int]) -> pl.DataFrame:
         """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
@@ -83,32 +98,16 @@ class Again:
         clocks[run] = int(laws[-1])
         return frame("updates", _updates(batch, run, laws))
 
-    def _rebuilt(self, batch: Batch) -> pl.DataFrame:
-        """The batch values behind the updates."""
-        import polars as pl
-
-        run = self.numbers[batch.run.first_byte]
+    def _rebuilt(self, run: int, epochs: Epochs) -> pl.DataFrame:
+        """The batch values behind the updates of some epochs."""
         law = self.laws[run]
-        values = batch.epochs.values
-        names = sorted(values, key=lambda name: self.order[name])
-        epochs = replace(batch.epochs, values={name: values[name] for name in names})
-        if law.first and epochs.epoch[0] == 1:
-            parts = ((epochs.part(0, 1), law.first), (epochs.part(1, len(epochs)), law.inverse))
-            frames = [self._inverted(batch, run, *part) for part in parts if len(part[0])]
-            return pl.concat(frames)
-        return self._inverted(batch, run, epochs, law.inverse)
-
-    def _inverted(
-        self, batch: Batch, run: int, epochs: Epochs, inverse: str | None
-    ) -> pl.DataFrame:
-        law = self.laws[run]
+        names = sorted(epochs.values, key=lambda name: self.order[name])
         found = rebuild.batches(
-            epochs,
-            inverse,
+            replace(epochs, values={name: epochs.values[name] for name in names}),
+            law.inverse,
             batch_size=law.batch_size,
             last_size=law.last_size,
             late_end=law.late_end,
-            unknown_length=batch.run.unknown_length,
         )
         return frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CHARTS = 12
 """Charts of metrics on one page; more would make it too large to send."""
 
+POINTS = 24_000
+"""Points of a line on one page, all charts together."""
+
 ROWS = 100
 """Rows of a table unless all are asked for: the first, the last, and those with a finding."""
 
@@ -73,6 +76,7 @@ def charts(analysis: Analysis, *, full: bool) -> list[Section]:
 
 def _curves(analysis: Analysis, table: Table) -> Section:
     metrics = figures.metrics_of(analysis)
+    points = POINTS // max(1, min(len(metrics), CHARTS))
     found = []
     for metric in metrics[:CHARTS]:
         name = shorten(metric.name, 60)
@@ -81,7 +85,7 @@ def _curves(analysis: Analysis, table: Table) -> Section:
                 title=name,
                 alt=f"Line chart of {name} over {words.count(analysis.epochs.height, 'epoch')}: as "
                 "shown, and as rebuilt. Its numbers are in the table below.",
-                figure=figures.curves(analysis, metric.name),
+                figure=figures.curves(analysis, metric.name, points=points),
                 table=_part(table, f"{name} of each epoch", group=metric.name),
             )
         )
@@ -101,13 +105,14 @@ def _times(analysis: Analysis, table: Table) -> Section:
             times,
         )
     ]
-    if "relative" in figures.alignments(analysis) or analysis.epochs["step_seconds"].count():
+    steps = figures.steps(analysis)
+    if steps.data:
         found.append(
             Chart(
                 "time a step",
                 f"Line chart of the time a step took over {text}. Its numbers are in the table "
                 "below.",
-                figures.steps(analysis),
+                steps,
                 times,
             )
         )

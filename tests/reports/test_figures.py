@@ -11,6 +11,8 @@ import pytest
 import logparse
 from logparse.analysis import Analysis
 from logparse.errors import UsageError
+from logparse.findings.jumps import all_jumps
+from logparse.findings.registry import Tables
 from logparse.reports import figures
 from logparse.reports.palette import COLORS, RUNS, recolored
 
@@ -36,21 +38,20 @@ def finite(values: Any) -> np.ndarray:
 
 def test_a_curve_shows_every_number_of_the_log_and_what_lies_behind_it(keras2: Analysis) -> None:
     shown = traces(figures.curves(keras2, "loss"))
-    assert list(shown) == [
-        "95 % band",
-        "rebuilt batches",
+    assert list(shown)[:5] == [
+        "batches, rebuilt: bounds",
+        "batches, rebuilt",
         "shown by Keras",
-        "level of the network",
+        "where the network stood",
         "validation, as shown",
-        "other findings",
     ]
     assert finite(shown["shown by Keras"].y).tolist() == keras2.updates["loss"].to_list()
     batches = keras2.batches.filter(pl.col("metric") == "loss").sort("epoch", "step")
     # Each value is drawn over the whole interval that it is the mean of.
-    assert finite(shown["rebuilt batches"].y)[::2].tolist() == batches["estimate"].to_list()
+    assert finite(shown["batches, rebuilt"].y)[::2].tolist() == batches["estimate"].to_list()
     rows = keras2.metrics.filter(pl.col("metric") == "loss")
     levels = rows.select("start", "end").to_numpy().ravel()
-    assert finite(shown["level of the network"].y).tolist() == levels.tolist()
+    assert finite(shown["where the network stood"].y).tolist() == levels.tolist()
     val = keras2.metrics.filter(pl.col("metric") == "val_loss")["shown"]
     assert list(shown["validation, as shown"].y) == val.to_list()
 
@@ -60,7 +61,7 @@ def test_every_axis_goes_from_the_start_to_the_end_of_the_run(
     keras2: Analysis, align: figures.Align, end: float
 ) -> None:
     figure = figures.curves(keras2, "loss", align=align)
-    x = finite(traces(figure)["level of the network"].x)
+    x = finite(traces(figure)["where the network stood"].x)
     assert x[0] == 0
     assert x[-1] == pytest.approx(end, rel=0.1)
     assert (np.diff(x) >= 0).all()
@@ -74,11 +75,21 @@ def test_an_axis_that_the_log_does_not_tell_is_refused(keras2: Analysis) -> None
 
 
 def test_jumps_are_marked_with_their_verdict_at_their_boundary(outer: Analysis) -> None:
-    marks = traces(figures.curves(outer, "acc"))
-    first = outer.metrics.filter((pl.col("metric") == "acc") & (pl.col("epoch") > 1))["first"]
-    names = ("LP103: jump, cause undecided", "LP102: real jump")
-    for name, boundary, value in zip(names, (1.0, 2.0), first, strict=True):
-        assert (list(marks[name].x), list(marks[name].y)) == ([boundary], [value])
+    tables = Tables(**{name: outer.table(name) for name in Tables.__dataclass_fields__})
+    jumps = [jump for group in all_jumps(tables) for jump in group if jump.metric == "acc"]
+    marked = {
+        trace.name[:5]: list(zip(trace.x, trace.y, strict=True))
+        for trace in figures.curves(outer, "acc").data
+        if trace.mode == "markers" and trace.name.startswith("LP10")
+    }
+    codes = {"averaging": "LP101", "real": "LP102", "undecided": "LP103"}
+    wanted: dict[str, list[tuple[float, float]]] = {}
+    for jump in jumps:
+        if jump.verdict in codes:
+            place = (jump.epoch - 1.0, jump.first)
+            wanted.setdefault(codes[jump.verdict], []).append(place)
+    assert marked == wanted
+    assert marked
 
 
 def test_times_add_up_to_the_epochs(keras2: Analysis) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from logparse.reports.thinning import TAIL, Thinner, thin
+from logparse.reports.drawing.thinning import TAIL, Thinner, thin
 
 Array = NDArray[np.float64]
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logparse.reading.records import Floats
-from logparse.reports import safe
-from logparse.reports.axes import Axis
-from logparse.reports.series import Series
-from logparse.reports.thinning import TAIL, Points, pieces, thin
+from logparse.reports import safe, words
+from logparse.reports.drawing.axes import Axis
+from logparse.reports.drawing.thinning import TAIL, Points, pieces, thin
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +20,12 @@ FEW_EPOCHS = 100
 
 FEW_POINTS = 400
 """Points up to which a rebuilt value is drawn over the whole interval that it is the mean of."""
+
+SPARSE = 5
+"""Points of an epoch up to which each has its marker."""
+
+DENSE = 0.55
+"""Opacity of a line of many points, which covers what is behind it."""
 
 FENCE = 2.0
 """Values further from where most lie than this many times their range are marked at the edge."""
@@ -36,8 +41,12 @@ class Fence:
     high: float
 
 
+FAR = 0.005
+"""Share of the values that may lie beyond the axis; of more, none does."""
+
+
 def fence(parts: list[Points], numbers: list[Floats]) -> Fence | None:
-    """Fences where some values are so far off that they would flatten the rest; else None.
+    """Fences where a few values are so far off that they would flatten the rest; else None.
 
     Most values are those from the 2nd to the 98th hundredth.
     """
@@ -47,17 +56,20 @@ def fence(parts: list[Points], numbers: list[Floats]) -> Fence | None:
         return None
     low, high = np.quantile(values, [0.02, 0.98])
     width = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
-    far = Fence(float(low - FENCE * width), float(high + FENCE * width))
-    every = [values, *(part.low for part in parts), *(part.high for part in parts)]
-    least = min(float(part.min()) for part in every if len(part))
-    most = max(float(part.max()) for part in every if len(part))
-    if least >= far.low and most <= far.high:
+    ends = [values, *(part.low for part in parts), *(part.high for part in parts)]
+    least = min(float(part.min()) for part in ends if len(part))
+    most = max(float(part.max()) for part in ends if len(part))
+    # Single values may be off in a short series, too.
+    few = [max(2, min(FAR * part.total, TAIL - 1)) for part in parts]
+    below, above = float(low - FENCE * width), float(high + FENCE * width)
+    if any(part.beyond(below, above)[0] > n for part, n in zip(parts, few, strict=True)):
+        below = least
+    if any(part.beyond(below, above)[1] > n for part, n in zip(parts, few, strict=True)):
+        above = most
+    if least >= below and most <= above:
         return None
     pad = 0.06 * width
-    return Fence(
-        max(far.low, least - pad) if least < far.low else least - pad,
-        min(far.high, most + pad) if most > far.high else most + pad,
-    )
+    return Fence(below if least < below else least - pad, above if most > above else most + pad)
 
 
 def broken(x: Any, columns: list[Floats], breaks: Floats) -> tuple[Any, list[Floats]]:
@@ -69,14 +81,17 @@ def broken(x: Any, columns: list[Floats], breaks: Floats) -> tuple[Any, list[Flo
     return np.insert(x, cuts, gap), [np.insert(c.astype(float), cuts, np.nan) for c in columns]
 
 
-def line(axis: Axis, points: Points, label: str, color: str, **style: Any) -> Trace:
+def line(axis: Axis, points: Points, label: str, color: str) -> Trace:
     """A line through the points, broken between epochs where there are few of them."""
     epoch, step, y = points["epoch"], points["step"], points["y"]
     x = axis.at(epoch, step)
-    alone = len(np.unique(epoch)) == len(epoch)
+    epochs = len(np.unique(epoch))
+    alone = epochs == len(epoch)
     if not alone and len(axis.epochs) <= FEW_EPOCHS:
         x, (y, epoch, step) = broken(x, [y, epoch, step], epoch)
-    mode = "lines+markers" if alone and len(epoch) <= FEW_EPOCHS else "lines"
+    # A line through two or three places of an epoch may be too short to see.
+    sparse = len(y) <= SPARSE * epochs and epochs <= FEW_EPOCHS
+    mode = "lines+markers" if sparse else "lines"
     return {
         "type": "scatter",
         "name": label,
@@ -85,8 +100,9 @@ def line(axis: Axis, points: Points, label: str, color: str, **style: Any) -> Tr
         "y": y,
         "customdata": _places(epoch, step),
         "hovertemplate": _hover(label),
-        "line": {"color": color, "width": 2} | style.get("line", {}),
+        "line": {"color": color, "width": 2 if len(epoch) <= FEW_POINTS else 1.5},
         "marker": {"color": color, "size": 6},
+        "opacity": 1 if len(epoch) <= FEW_POINTS else DENSE,
     }
 
 
@@ -100,26 +116,48 @@ def _hover(label: str, value: str = "%{y:.5~g}") -> str:
 
 
 def rebuilt(axis: Axis, points: Points, color: dict[str, str]) -> list[Trace]:
-    """The batch values with their 95 % band; the band's hard bounds where nothing was smoothed."""
-    order = np.lexsort((points["step"], points["epoch"]))
-    columns = {name: points[name][order] for name in ("epoch", "first_step", "step", "y")}
-    known = np.isfinite(points["estimate"][order])
-    low = np.where(known, points["estimate_low"][order], points["low"][order])
-    high = np.where(known, points["estimate_high"][order], points["high"][order])
-    epoch, step, y = columns["epoch"], columns["step"], columns["y"]
-    if len(y) <= FEW_POINTS:
-        ends = np.stack([columns["first_step"] - 1, step], axis=1).ravel()
-        epoch, y, low, high = (np.repeat(c, 2) for c in (epoch, y, low, high))
-        step = ends
-    x = axis.at(epoch, step)
-    breaks = epoch if len(axis.epochs) <= FEW_EPOCHS else np.zeros(len(epoch))
-    band_x, band_y = _band(x, low, high, breaks)
-    line_x, (y, epoch, step) = broken(x, [y, epoch, step], breaks)
-    label = "rebuilt batches"
-    return [
-        {
+    """The batch values with their 95 % band; with the hard bounds where nothing was smoothed."""
+    known = np.isfinite(points["estimate"])
+    stairs = Stairs(
+        points["epoch"],
+        points["first_step"] - 1,
+        points["step"],
+        points["y"],
+        np.where(known, points["estimate_low"], points["low"]),
+        np.where(known, points["estimate_high"], points["high"]),
+    )
+    return stairs.traces(axis, "batches, rebuilt", "%{y:.5~g}", color)
+
+
+@dataclass(frozen=True, slots=True)
+class Stairs:
+    """Values that hold for stretches of steps, with their bounds. [n] each."""
+
+    epoch: Floats
+    first: Floats
+    """Steps done where the stretch begins."""
+    step: Floats
+    """Steps done where it ends."""
+    y: Floats
+    low: Floats
+    high: Floats
+
+    def traces(self, axis: Axis, label: str, value: str, color: dict[str, str]) -> list[Trace]:
+        """A band and a line; ``value`` is the template of the value in the hover text."""
+        order = np.lexsort((self.step, self.epoch))
+        epoch, first, step = self.epoch[order], self.first[order], self.step[order]
+        y, low, high = self.y[order], self.low[order], self.high[order]
+        few = len(y) <= FEW_POINTS
+        if few:
+            step = np.stack([first, step], axis=1).ravel()
+            epoch, y, low, high = (np.repeat(column, 2) for column in (epoch, y, low, high))
+        x = axis.at(epoch, step)
+        breaks = epoch if len(axis.epochs) <= FEW_EPOCHS else np.zeros(len(epoch))
+        band_x, band_y = _band(x, low, high, breaks)
+        x, (y, epoch, step) = broken(x, [y, epoch, step], breaks)
+        band: Trace = {
             "type": "scatter",
-            "name": "95 % band",
+            "name": f"{label}: bounds",
             "mode": "lines",
             "x": band_x,
             "y": band_y,
@@ -129,19 +167,20 @@ def rebuilt(axis: Axis, points: Points, color: dict[str, str]) -> list[Trace]:
             "hoverinfo": "skip",
             "legendgroup": label,
             "showlegend": False,
-        },
-        {
+        }
+        line: Trace = {
             "type": "scatter",
             "name": label,
             "legendgroup": label,
             "mode": "lines",
-            "x": line_x,
+            "x": x,
             "y": y,
             "customdata": _places(epoch, step),
-            "hovertemplate": _hover(label),
+            "hovertemplate": _hover(label, value),
             "line": {"color": color["rebuilt"], "width": 1},
-        },
-    ]
+            "opacity": 1 if few else DENSE,
+        }
+        return [band, line]
 
 
 def _band(x: Any, low: Floats, high: Floats, breaks: Floats) -> tuple[Any, Floats]:
@@ -149,9 +188,13 @@ def _band(x: Any, low: Floats, high: Floats, breaks: Floats) -> tuple[Any, Float
     xs: list[Any] = []
     ys: list[Any] = []
     gap = np.array([np.datetime64("NaT") if x.dtype.kind == "M" else np.nan], x.dtype)
-    for part in pieces(breaks):
-        xs += [x[part], x[part][::-1], gap]
-        ys += [high[part], low[part][::-1], [np.nan]]
+    known = np.isfinite(low) & np.isfinite(high)
+    for part in pieces(np.where(known, breaks, -1)):
+        if known[part.start]:
+            xs += [x[part], x[part][::-1], gap]
+            ys += [high[part], low[part][::-1], [np.nan]]
+    if not xs:
+        return x[:0], high[:0]
     return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
 
 
@@ -170,22 +213,25 @@ def level(axis: Axis, rows: pl.DataFrame, color: dict[str, str]) -> list[Trace]:
     )
     both = np.repeat(epoch, 2)
     x = axis.at(both, step)
-    breaks = both if len(axis.epochs) <= FEW_EPOCHS else np.zeros(len(both))
+    few = len(axis.epochs) <= FEW_EPOCHS
+    breaks = both if few else np.zeros(len(both))
     x, (y, low, high, both, step) = broken(x, [y, low, high, both, step], breaks)
-    label = "level of the network"
+    label = "where the network stood"
     trace: Trace = {
         "type": "scatter",
         "name": label,
-        "mode": "lines",
+        "mode": "lines+markers" if few else "lines",
         "x": x,
         "y": y,
         "customdata": np.stack([both, step, low, high], axis=1).astype(np.float32),
         "hovertemplate": _hover(
             label, "%{y:.4~g}, 95 % sure: %{customdata[2]:.4~g} to %{customdata[3]:.4~g}"
         ),
-        "line": {"color": color["level"], "width": 3},
+        # Only the ends are known: between them the line just leads the eye.
+        "line": {"color": color["level"], "width": 2, "dash": "dash" if few else "solid"},
+        "marker": {"color": color["level"], "size": 7},
     }
-    if len(axis.epochs) <= FEW_EPOCHS:
+    if few:
         bars = {"array": high - y, "arrayminus": y - low, "symmetric": False}
         trace["error_y"] = bars | {"color": color["level"], "thickness": 1.5, "width": 5}
     return [trace]
@@ -215,50 +261,46 @@ def validation(axis: Axis, rows: pl.DataFrame, label: str, color: dict[str, str]
     ]
 
 
-def beyond(axis: Axis, series: Series | None, edges: Fence, color: dict[str, str]) -> list[Trace]:
-    """Marks at the edge of the axis for values beyond it."""
+def beyond(axis: Axis, points: list[Points], edges: Fence, color: dict[str, str]) -> list[Trace]:
+    """Marks at the edge of the axis for values beyond it, with their number in the legend."""
     traces = []
-    points = [p for p in (series.shown, series.rebuilt) if p] if series else []
     for side, edge, symbol in (
         ("above", edges.high, "triangle-up"),
         ("below", edges.low, "triangle-down"),
     ):
-        xs, texts, n, capped = [], [], 0, False
+        n = sum(one.beyond(edges.low, edges.high)[side == "above"] for one in points)
+        if not n:
+            continue
+        xs, values = [], []
         for one in points:
-            count = one.beyond(edges.low, edges.high)[side == "above"]
-            n += count
-            capped |= count == TAIL
             far = one["y"] > edge if side == "above" else one["y"] < edge
             xs.append(axis.at(one["epoch"][far], one["step"][far]))
-            texts += [f"{value:.5g}" for value in one["y"][far].tolist()]
-        if n:
-            x = np.concatenate(xs)
-            traces.append(
-                {
-                    "type": "scatter",
-                    "name": f"{n:,}{' or more' if capped else ''} {side} the axis",
-                    "mode": "markers",
-                    "x": x,
-                    "y": np.full(len(x), edge),
-                    "customdata": texts,
-                    "hovertemplate": f"%{{customdata}}, {side} the axis<extra></extra>",
-                    "marker": {"symbol": symbol, "size": 9, "color": color["verdict"]},
-                    "cliponaxis": False,
-                }
-            )
+            values.append(one["y"][far])
+        x = np.concatenate(xs)
+        traces.append(
+            {
+                "type": "scatter",
+                "name": f"{words.count(n, 'value')} {side} the axis",
+                "mode": "markers",
+                "x": x,
+                "y": np.full(len(x), edge),
+                "customdata": np.concatenate(values),
+                "hovertemplate": f"%{{customdata:.5~g}}, {side} the axis<extra></extra>",
+                "marker": {"symbol": symbol, "size": 10, "color": color["verdict"]},
+                "cliponaxis": False,
+            }
+        )
     return traces
 
 
-def not_finite(axis: Axis, points: Points | None, y: float, color: dict[str, str]) -> list[Trace]:
+def not_finite(axis: Axis, points: Points, y: float, color: dict[str, str]) -> list[Trace]:
     """Crosses where a number is nan or infinite."""
-    if points is None or not points.not_finite:
-        return []
     strange = ~np.isfinite(points["y"])
     epoch, step = points["epoch"][strange], points["step"][strange]
     return [
         {
             "type": "scatter",
-            "name": f"{points.not_finite:,} not finite",
+            "name": f"{words.count(points.not_finite, 'value')} not finite",
             "mode": "markers",
             "x": axis.at(epoch, step),
             "y": np.full(len(epoch), y),

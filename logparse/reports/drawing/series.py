@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from logparse.reading.records import Floats
-from logparse.reports.thinning import Points, Thinner
+from logparse.reports.drawing.step_times import step_times
+from logparse.reports.drawing.thinning import Points, Thinner
 from logparse.tables import TABLES
 from logparse.training.epochs import Bools
 
@@ -44,6 +45,13 @@ class Series(NamedTuple):
     mean: Floats
     """[BINS] mean of the rebuilt batches in each stretch of the run, nan where there is none."""
 
+    def thinned(self, most: int) -> Series:
+        """With about ``most`` points a line."""
+        return self._replace(
+            shown=self.shown and self.shown.thinned(most),
+            rebuilt=self.rebuilt and self.rebuilt.thinned(most),
+        )
+
 
 @dataclass(slots=True)
 class Drawn:
@@ -52,7 +60,9 @@ class Drawn:
     series: dict[tuple[int, str], Series]
     """By run and metric."""
     clock: dict[int, Points]
-    """By run: ``epoch``, ``step``, ``elapsed``; ``y`` is the time a step since the last update."""
+    """By run: ``epoch``, ``step``, ``y``: seconds since the epoch began."""
+    step_times: dict[int, Points]
+    """By run: the columns of ``step_times``."""
     passed_over: bool
     """The rebuilt values are means over several updates."""
 
@@ -112,21 +122,22 @@ class _Collector:
         self.most = max(100, min(POINTS, ALL_POINTS // n))
         self.parts: dict[tuple[int, str], _Parts] = {}
         self.clocks: dict[int, Thinner] = {}
-        self.last: dict[int, tuple[int, float, float]] = {}
-        """Of each run: epoch, step and elapsed time of its last update."""
+        self.step_times: dict[int, Thinner] = {}
 
     def collect(self) -> Drawn:
         total = sum(self.updates.values())
         every = total <= REBUILT
         most = total + 1 if every else max(32, REBUILT // max(1, self.analysis.epochs.height))
         for updates, batches in self.analysis.side_by_side(most):
-            for part in updates.partition_by("run", maintain_order=True):
+            for part in _by_run(updates):
                 self._updates(part)
-            for part in batches.partition_by("run", "metric", maintain_order=True):
-                self._batches(part)
+            if batches.height:
+                for part in batches.partition_by("run", "metric", maintain_order=True):
+                    self._batches(part)
         return Drawn(
             {key: _series(parts) for key, parts in self.parts.items()},
             {run: clock.points() for run, clock in self.clocks.items()},
+            {run: times.points() for run, times in self.step_times.items()},
             passed_over=not every,
         )
 
@@ -151,21 +162,23 @@ class _Collector:
                 parts.any_shown = True
                 y = part[name].to_numpy()[there]
                 parts.shown.add({"epoch": epoch[there], "step": step[there], "y": y})
-        elapsed = part["elapsed"].cast(float).to_numpy()
-        if np.isfinite(elapsed).any():
-            self._clock(run, epoch, step, elapsed, part["final"].to_numpy())
+        times = {
+            name: part[name].cast(float).to_numpy()
+            for name in ("elapsed", "elapsed_low", "elapsed_high")
+        }
+        if np.isfinite(times["elapsed"]).any():
+            columns = {"epoch": epoch, "step": step} | times
+            self._times(run, columns, part["final"].to_numpy())
 
-    def _clock(self, run: int, epoch: Floats, step: Floats, elapsed: Floats, final: Bools) -> None:
-        before = self.last.get(run, (0, 0.0, 0.0))
-        self.last[run] = (int(epoch[-1]), float(step[-1]), float(elapsed[-1]))
-        same = np.diff(epoch, prepend=before[0]) == 0
-        steps = np.diff(step, prepend=before[1])
-        time = np.diff(elapsed, prepend=before[2])
-        # Building the graph is in the first, validation in the last: neither is a step's time.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = np.where(same & ~final & (steps > 0), time / steps, np.nan)
+    def _times(self, run: int, columns: dict[str, Floats], final: Bools) -> None:
         clock = self.clocks.setdefault(run, Thinner(self.updates[run], self.most))
-        clock.add({"epoch": epoch, "step": step, "elapsed": elapsed, "y": y})
+        clock.add({key: columns[key] for key in ("epoch", "step")} | {"y": columns["elapsed"]})
+        epochs = len(self.offsets[run][0])
+        most = next((n for n in (16, 8, 4, 2) if n * epochs <= POINTS), 1)
+        found = step_times(columns, final, most)
+        if len(found["y"]):
+            known = self.step_times.setdefault(run, Thinner(most * epochs, self.most))
+            known.add(found)
 
     def _batches(self, part: pl.DataFrame) -> None:
         parts = self._of(int(part["run"][0]), part["metric"][0])
@@ -190,6 +203,13 @@ class _Collector:
         length = np.where(there, columns["step"] - columns["first_step"] + 1, 0)
         parts.sums += np.bincount(at, y * length, BINS)
         parts.lengths += np.bincount(at, length, BINS)
+
+
+def _by_run(table: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows of each run; nearly always there is one."""
+    if not table.height or (table["run"] == table["run"][0]).all():
+        return [table] if table.height else []
+    return table.partition_by("run", maintain_order=True)
 
 
 def _offsets(epochs: pl.DataFrame) -> tuple[Floats, Floats, float]:

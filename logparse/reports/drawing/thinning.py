@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -90,6 +90,11 @@ class Points:
 
     def __getitem__(self, name: str) -> Floats:
         return self.columns[name]
+
+    def thinned(self, most: int) -> Points:
+        """About ``most`` of them."""
+        rows = thin(self["y"], most)
+        return replace(self, columns={name: values[rows] for name, values in self.columns.items()})
 
     def beyond(self, low: float, high: float) -> tuple[int, int]:
         """Values below ``low`` and above ``high``; ``TAIL`` stands for as many or more."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from logparse.errors import UsageError
 from logparse.reading.records import Floats, Ints
-from logparse.reports.series import drawn
+from logparse.reports.drawing.series import drawn
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis
@@ -52,7 +52,7 @@ class Axis:
     started: float
     """Seconds since 1970 at the start."""
     clock: tuple[Floats, Floats, Floats] | None
-    """Epoch, step and time since the epoch began of some updates."""
+    """Epoch, step and seconds since the epoch began of some updates."""
 
     @property
     def starts(self) -> Any:
@@ -130,6 +130,10 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
     else:
         lengths = done if align == "step" else seconds
         begins = np.cumsum(lengths) - lengths
+        began = epochs["began"].cast(float).to_numpy()
+        if align in ("relative", "wall") and np.isfinite(began).all():
+            # Gaps between epochs are known.
+            begins = np.maximum.accumulate(began) - began[0]
     unit, scale = time_unit(float(np.nansum(seconds)) if longest is None else longest)
     titles: dict[Align, str] = {
         "step": "batches done",
@@ -149,5 +153,5 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
         begins=begins,
         scale=scale,
         started=float(started[0]) if align == "wall" else 0.0,
-        clock=(points["epoch"], points["step"], points["elapsed"]) if points else None,
+        clock=(points["epoch"], points["step"], points["y"]) if points else None,
     )

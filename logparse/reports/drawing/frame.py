@@ -1,0 +1,141 @@
+"""Traces in, a plotly figure out: titles, axes, lines between epochs; and what all figures ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logparse.errors import UsageError
+from logparse.reading.records import Floats
+from logparse.reports.drawing.axes import Axis
+from logparse.reports.drawing.thinning import Points
+from logparse.reports.drawing.traces import Fence, Trace
+from logparse.reports.palette import COLORS, Theme, template
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    import polars as pl
+
+    from logparse.analysis import Analysis
+
+WHOLE_TICKS = 15
+"""Epochs up to which each has its tick."""
+
+MARKED_EPOCHS = 40
+"""Lines between epochs that a figure shows at most; of more epochs every 2nd, 5th, 10th ..."""
+
+
+def run_of(analysis: Analysis, run: int | None) -> int:
+    """The run asked for, or the one with most updates."""
+    epochs = analysis.epochs
+    if run is not None:
+        if run not in epochs["run"]:
+            raise UsageError(f"no run {run} with an epoch in {analysis.source.name}")
+        return run
+    if not epochs.height:
+        raise UsageError(f"no epoch in {analysis.source.name}")
+    sums = epochs.select("run", "updates").group_by("run", maintain_order=True).sum()
+    return int(sums["run"][int(sums["updates"].arg_max() or 0)])
+
+
+def rows_of(analysis: Analysis, run: int, metric: str) -> pl.DataFrame:
+    """The epochs of one metric of a run."""
+    table: pl.DataFrame = analysis.metrics
+    return table.filter((table["run"] == run) & (table["metric"] == metric))
+
+
+def column(table: pl.DataFrame, name: str) -> Floats:
+    """A column as numbers, nan for null; nan throughout where the table lacks it."""
+    if name not in table.columns:
+        return np.full(table.height, np.nan)
+    values: Floats = table[name].cast(float).to_numpy()
+    return values
+
+
+def which(analysis: Analysis, run: int) -> str:
+    """Which of several runs it is, for a title."""
+    return f" (run {run} of {analysis.runs.height})" if analysis.runs.height > 1 else ""
+
+
+def count(points: Points) -> str:
+    """How many points are drawn, where that is not all."""
+    if len(points) >= points.total:
+        return ""
+    return f"{len(points):,} of {points.total:,} points drawn; the extremes are among them"
+
+
+def figure_of(
+    traces: list[Trace],
+    *,
+    title: str,
+    note: str,
+    x: str,
+    y: str,
+    theme: Theme,
+    edges: Fence | None = None,
+    place: Axis | None = None,
+) -> go.Figure:
+    """The figure of some traces.
+
+    Args:
+        traces: what is drawn.
+        title: its title.
+        note: what is not drawn, under the title.
+        x: what the horizontal axis counts, with its unit.
+        y: the same of the vertical axis.
+        theme: ``light`` or ``dark``.
+        edges: where the vertical axis ends; by default it holds everything.
+        place: the run whose epochs are marked off.
+    """
+    import plotly.graph_objects as go
+
+    color = COLORS[theme]
+    figure = go.Figure(
+        data=traces,
+        layout={
+            "template": template(theme),
+            "title": {
+                "text": title,
+                "subtitle": {"text": note, "font": {"size": 12, "color": color["muted"]}},
+            },
+            "xaxis": {"title": {"text": x}},
+            "yaxis": {"title": {"text": y}},
+            "hovermode": "closest",
+            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
+            "margin": {"l": 64, "r": 24, "t": 64, "b": 64},
+        },
+    )
+    if not traces:
+        figure.add_annotation(
+            text="the log does not tell", showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5,
+            font={"size": 16, "color": color["muted"]},
+        )  # fmt: skip
+        figure.update_xaxes(showticklabels=False, showgrid=False)
+        figure.update_yaxes(showticklabels=False, showgrid=False)
+    if edges:
+        figure.update_yaxes(range=[edges.low, edges.high])
+    if place is not None:
+        _epoch_lines(figure, place, color)
+    return figure
+
+
+def _epoch_lines(figure: go.Figure, place: Axis, color: dict[str, str]) -> None:
+    """Lines between epochs, of many every 2nd, 5th, 10th ..."""
+    starts = place.starts[1:]
+    every = next(
+        k * 10**power
+        for power in range(9)
+        for k in (1, 2, 5)
+        if len(starts) <= MARKED_EPOCHS * k * 10**power
+    )
+    for at in starts[every - 1 :: every]:
+        x = str(at) if place.align == "wall" else float(at)
+        figure.add_shape(
+            type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", layer="below",
+            line={"color": color["mark"], "width": 1, "dash": "dot"},
+        )  # fmt: skip
+    if place.align == "epoch":
+        figure.update_xaxes(showgrid=False)
+        if len(starts) < WHOLE_TICKS:
+            figure.update_xaxes(dtick=1)
