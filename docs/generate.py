@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import textwrap
 from pathlib import Path
@@ -24,6 +25,7 @@ from logparse.reports.comparison_json import (
 )
 from logparse.reports.safe import markdown
 from logparse.reports.schema import SCHEMA_VERSION, result_schema
+from logparse.settings import keys, variable
 from logparse.tables import TABLES, Column
 
 ROOT = Path(__file__).parents[1]
@@ -165,6 +167,21 @@ def readme() -> str:
     return f"{head}{MARKS[0]}\n{quote}\n{MARKS[1]}{tail}"
 
 
+def settings_page() -> str:
+    """Every setting, its variable, and the commands that have it."""
+    rows: dict[str, tuple[argparse.Action, list[str]]] = {}
+    for name, command in commands().items():
+        for key, option in keys(command_parser(name, command)).items():
+            rows.setdefault(key, (option, []))[1].append(name)
+    text = f"# Settings\n\n{NOTE}[How to set them](../settings.md).\n\n"
+    text += "| setting | variable | values | commands | |\n| --- | --- | --- | --- | --- |\n"
+    for key, (option, names) in sorted(rows.items()):
+        values = "true, false" if option.nargs == 0 else str(option.metavar or "")
+        cells = (f"`{variable(key)}`", markdown(values), ", ".join(names))
+        text += f"| `{key}` | {' | '.join(cells)} | {markdown(option.help or '')} |\n"
+    return text
+
+
 def _json(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2) + "\n"
 
@@ -177,6 +194,7 @@ def pages() -> dict[str, str]:
         "dataset.md": dataset_page(),
         "findings.md": findings_page(),
         "comparison.md": comparison_page(),
+        "settings.md": settings_page(),
         f"logparse-{SCHEMA_VERSION}.schema.json": _json(result_schema()),
         f"logparse-comparison-{COMPARISON_VERSION}.schema.json": _json(comparison_schema()),
         f"logparse-baseline-{BASELINE_VERSION}.schema.json": _json(baseline_schema()),

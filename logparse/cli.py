@@ -12,7 +12,7 @@ from typing import NoReturn
 from logparse.commands import NAMES, commands, module
 from logparse.commands.common import CLOSED, FINE, INTERRUPTED, NOTHING, one_line, say
 from logparse.errors import LogparseError, UsageError
-from logparse.options import parse, top_parser
+from logparse.options import command_parser, parse, top_parser
 
 
 def with_command(args: Sequence[str]) -> list[str]:
@@ -35,8 +35,7 @@ def _run(args: Sequence[str]) -> int:
         raise UsageError("give a log or a command; see logparse --help")
     try:
         if args[0] in NAMES:
-            command = module(args[0])
-            return command.run(parse(args[0], command.COMMAND, args[1:]))
+            return _command(args[0], args[1:])
         top_parser(commands()).parse_args(args[:1])
     except SystemExit as end:  # of the help, too
         return int(end.code or FINE)
@@ -44,6 +43,21 @@ def _run(args: Sequence[str]) -> int:
 
     print(f"logparse {version('logparse')}")
     return FINE
+
+
+def _command(name: str, args: Sequence[str]) -> int:
+    """Run a command with what is given, then what is set; its exit code."""
+    from logparse.settings import blame, settings_of
+
+    command = module(name)
+    known = command_parser(name, command.COMMAND)
+    # Help must be there also for those who cannot get their settings right.
+    used = {} if {"-h", "--help"} & set(args) else settings_of(name, known)
+    given = parse(name, command.COMMAND, args, {key: one.value for key, one in used.items()})
+    try:
+        return command.run(given)
+    except UsageError as error:
+        raise UsageError(blame(str(error), used)) from error
 
 
 def _exit_code(args: Sequence[str], *, debug: bool) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from logparse.errors import UsageError
@@ -107,10 +107,13 @@ class Command(NamedTuple):
     add_options: Callable[[Parser], None] = lambda parser: None
 
 
-def parse(name: str, command: Command, args: Sequence[str]) -> argparse.Namespace:
+def parse(
+    name: str, command: Command, args: Sequence[str], defaults: Mapping[str, Any] | None = None
+) -> argparse.Namespace:
     """The options of a command and, as ``arguments``, what else is given.
 
     Options may stand before, between and after arguments; all that follows ``--`` is arguments.
+    ``defaults`` are the values of options that are not given, by ``dest``.
 
     Raises:
         UsageError: an option that the command does not know, a value that it does not take, too
@@ -119,7 +122,13 @@ def parse(name: str, command: Command, args: Sequence[str]) -> argparse.Namespac
     """
     parser = command_parser(name, command)
     end = args.index("--") if "--" in args else len(args)
+    for option in parser.options:
+        if defaults and option.dest in defaults:
+            option.default = argparse.SUPPRESS  # then it is there only if it was given
     given, rest = parser.parse_known_args(args[:end])
+    for dest, value in (defaults or {}).items():
+        if not hasattr(given, dest):
+            setattr(given, dest, value)
     for word in rest:
         if word.startswith("-") and word != "-":
             if meant := nearest(word.partition("=")[0], parser.known()):

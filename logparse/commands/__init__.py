@@ -23,6 +23,8 @@ NAMES = (
     "formats",
     "replay",
     "schema",
+    "settings",
+    "completion",
     "app",
 )
 """All commands, in the order of the help. A new one is one file here and its name in this line."""
