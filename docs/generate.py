@@ -49,6 +49,7 @@ TABLE_TEXTS = {
     "findings": "One row a rule that fired.",
     "messages": "One row a message that a callback or Keras printed.",
     "rejects": "One row a piece of input that looked like data and could not be read.",
+    "agreement": "One row an epoch and metric that both a text and its events hold.",
     "tags": "One row a scalar of TensorBoard events, by its name.",
     "scalars": "One row a value of TensorBoard events, as it was written.",
     "layers": "One row a layer of a printed `model.summary()`.",

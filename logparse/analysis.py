@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from logparse.again import Again
@@ -18,6 +18,7 @@ from logparse.reading.paths import expand, is_folder
 from logparse.reading.source import Upload
 from logparse.stream import Progress
 from logparse.tables import TABLES, empty, frame
+from logparse.together import Together, together
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ class Analysis:
 
     Attributes:
         source: what was read and where each byte went.
-        runs, epochs, metrics, findings, messages, rejects, layers, models, tags: polars frames.
+        runs, epochs, metrics, findings, messages, rejects, layers, models, tags,
+            agreement: polars frames.
     """
 
-    def __init__(self, source: SourceInfo, tables: dict[str, pl.DataFrame], again: Again) -> None:
+    def __init__(
+        self, source: SourceInfo, tables: dict[str, pl.DataFrame], again: Again | Together
+    ) -> None:
         self.source = source
         self._tables = tables
         self._again = again
@@ -75,6 +79,7 @@ class Analysis:
     layers = property(lambda self: self._tables["layers"])
     models = property(lambda self: self._tables["models"])
     tags = property(lambda self: self._tables["tags"])
+    agreement = property(lambda self: self._tables["agreement"])
 
     @property
     def updates(self) -> pl.DataFrame:
@@ -200,6 +205,7 @@ def analyze(
     ignore: Iterable[str] = (),
     sha256: bool = True,
     restarts: Restarts = "keep",
+    events: str | os.PathLike[str] | None = None,
 ) -> Analysis:
     """Read one log and say what happened.
 
@@ -216,6 +222,8 @@ def analyze(
         restarts: what to do where several fits wrote events into one folder: ``keep`` all,
             ``segment`` (each file is a run of its own), or ``preempt`` (a later fit replaces the
             epochs that it does again).
+        events: the TensorBoard events of the same run, where ``log`` is its text: batch values
+            and times are then those of the events, and a finding says where the two disagree.
 
     Raises:
         LogparseError: it cannot be read, holds several logs, or an option makes no sense.
@@ -226,6 +234,18 @@ def analyze(
         ['mean of means, true end']
     """
     options = _options(reader, law, keras, batch_size, select, ignore, sha256, restarts=restarts)
+    found = _single(log, options)
+    if events is None:
+        return found
+    return _together(found, _single(events, replace(options, reader=None)), options)
+
+
+def _single(log: str | os.PathLike[str] | IO[bytes], options: Options) -> Analysis:
+    """The one log that is named.
+
+    Raises:
+        LogparseError: it cannot be read, or there are several.
+    """
     if not isinstance(log, str | os.PathLike):
         first = open_stream(log, options)
         if isinstance(first, Failure):
@@ -254,9 +274,13 @@ def analyze_many(
 
     Args:
         paths: files, folders, globs, archives, ``-``, or files held in memory.
-        options: as in ``analyze``; and ``progress``, which is called with the name of a log, the
-            bytes read so far and its size, if known. What it raises ends the work.
+        options: as in ``analyze`` (``events`` goes with one path only); and ``progress``, which
+            is called with the name of a log, the bytes read so far and its size, if known. What
+            it raises ends the work.
     """
+    if (events := options.pop("events", None)) is not None:
+        yield _with_events(list(paths), events, options)
+        return
     given = _options(**options)
     for path in paths:
         if isinstance(path, Upload):
@@ -270,6 +294,32 @@ def analyze_many(
         many = specs != [os.fspath(path)]
         for spec in specs:
             yield from _sources(spec, given, skip_foreign=many)
+
+
+def _with_events(
+    paths: list[Any], events: str | os.PathLike[str], options: dict[str, Any]
+) -> Analysis | Failure:
+    if len(paths) != 1:
+        raise UsageError("events are those of one training: give one log with them")
+    try:
+        return analyze(paths[0], events=events, **options)
+    except LogparseError as error:
+        return Failure(str(paths[0]), error)
+
+
+def _together(text: Analysis, events: Analysis, options: Options) -> Analysis:
+    """One analysis of a text and the events of the same run.
+
+    Raises:
+        UsageError: they are not a text and events.
+    """
+    if text.source.reader == EVENTS:
+        raise UsageError(f"{text.source.name}: TensorBoard events; name the text that fit printed")
+    if events.source.reader != EVENTS:
+        raise UsageError(f"{events.source.name}: no TensorBoard events")
+    source, tables, again = together(text, events)
+    tables["findings"] = _findings(tables, options)
+    return Analysis(source, tables, again)
 
 
 def analyze_file(path: str, **options: Any) -> Iterator[Analysis | Failure]:

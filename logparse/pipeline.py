@@ -181,6 +181,7 @@ class Pipeline:
         models = summary.summaries if summary else []
         tables = {
             "runs": frame("runs", self._runs(laws)),
+            "agreement": frame("agreement", empty("agreement")),
             "tags": frame("tags", getattr(self.log, "tag_rows", lambda: empty("tags"))()),
             "epochs": self._epochs(),
             "metrics": self._metrics(laws),

@@ -211,6 +211,16 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _c("value", "float", "value, exactly; float32 widened"),
         _c("dtype", "str", "type of the number in the file"),
     ),
+    "agreement": (
+        _RUN,
+        _EPOCH,
+        _c("metric", "str", "metric compared", null="the steps of the epoch are"),
+        _c("text_low", "float", "lower bound of its mean over the epoch, as the text has it"),
+        _c("text_high", "float", "upper bound"),
+        _c("events_low", "float", "lower bound of the same, as the events have it"),
+        _c("events_high", "float", "upper bound"),
+        _c("agrees", "bool", "one value can be both"),
+    ),
     "layers": (
         _c("model", "int", "number of the summary in the log, from 1"),
         _c("layer", "str", "name"),
@@ -230,8 +240,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _LINE,
     ),
 }
-"""Tables by name. ``updates`` has one more float column for each metric, as shown. ``tags`` and
-``scalars`` are of TensorBoard events, in which lines are scalars of the training files, counted."""
+"""Tables by name. ``updates`` has one more float column for each metric, as shown.
+
+``tags`` and ``scalars`` are of TensorBoard events, in which lines are scalars of the training
+files, counted; ``agreement`` compares a text with the events of the same run.
+"""
 
 
 def types_of(columns: tuple[Column, ...]) -> dict[str, Any]:

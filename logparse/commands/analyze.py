@@ -13,6 +13,7 @@ from logparse.commands.common import (
     NOTHING,
     SOME,
     choice_option,
+    events_option,
     given_codes,
     given_reading,
     one_line,
@@ -60,6 +61,7 @@ def _options(parser: Parser) -> None:
     parser.option(
         "--ignore", metavar="CODES", action="append", help="Not these findings; can be given again."
     )
+    events_option(parser)
     reading_options(parser)
     choice_option(parser, "--color", ("auto", "always", "never"), "Colours in text.")
     writing_options(parser)
@@ -78,6 +80,8 @@ def run(given: Namespace) -> int:
     from logparse.reports.output import Outputs, targets
 
     options = given_reading(given)
+    if given.events:
+        options["events"] = given.events
     if select := given_codes(given.select):
         options["select"] = select
     options["ignore"] = given_codes(given.ignore) or ()

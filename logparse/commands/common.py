@@ -21,6 +21,13 @@ FAIL_ON = ("never", "info", "warning", "error")
 """What ``--fail-on`` takes: never, or the severities of findings, the worst last."""
 
 
+def events_option(parser: Parser) -> None:
+    """The events beside a log."""
+    parser.option(
+        "--events", metavar="PATH", help="TensorBoard events of the same training, read with it."
+    )
+
+
 READING = ("reader", "law", "keras", "batch_size", "restarts")
 """What ``reading_options`` adds."""
 

@@ -1,4 +1,4 @@
-"""Tables to findings about the reading itself: LP001 to LP003, LP005."""
+"""Tables to findings about the reading itself: LP001 to LP003, LP005, LP007."""
 
 from __future__ import annotations
 
@@ -190,3 +190,55 @@ def damaged_records(tables: Tables) -> Iterable[Finding]:
         threshold=1.0,
         n=rejects.height,
     )
+
+
+@rule(
+    "LP007",
+    "text and events disagree",
+    severity="error",
+    summary=(
+        "A text and TensorBoard events were given together, and what the one says contradicts the "
+        "other: a metric's mean over an epoch, or the number of its steps. They may be of two "
+        "trainings, or one of them was changed."
+    ),
+    computed=(
+        "Epochs are matched by their place where both have the same number of them, else by their "
+        "number. Each metric's mean over an epoch is known from the text and from the events "
+        "within bounds: hard ones, or five deviations where the text's law hides the mean. Where "
+        "no value fits both, they disagree. The table `agreement` has all of them. One finding a "
+        "metric; an error where most of what can be compared disagrees, else a warning."
+    ),
+    wrong_when=(
+        "The law of the text was forced to the wrong one, or the epochs of the two are not matched "
+        "rightly, as where the text holds only the end of the training."
+    ),
+    advice="See that both are of the same training; if they are, trust the events.",
+    source="keras-team/keras, TensorBoard callback: it writes the logs that History holds.",
+)
+def text_and_events_disagree(tables: Tables) -> Iterable[Finding]:
+    """One finding a metric, and one for the steps."""
+    if tables.agreement is None or tables.agreement.is_empty():
+        return
+    bad = tables.agreement.filter(~pl.col("agrees"))
+    most = 2 * bad.height > tables.agreement.height
+    for (metric,), rows in bad.group_by("metric", maintain_order=True):
+        first = rows.row(0, named=True)
+        text = (first["text_low"] + first["text_high"]) / 2
+        events = (first["events_low"] + first["events_high"]) / 2
+        same = tables.agreement.filter(pl.col("metric").eq_missing(metric))
+        what = f"the mean of {metric}" if metric else "the number of steps"
+        share = f"in {rows.height:,} of {_s(same.height, 'epoch')}"
+        yield Finding(
+            "LP007",
+            "error" if most else "warning",
+            f"Text and events disagree on {what} {share}, as in epoch {first['epoch']}: "
+            f"{text:.6g} in the text, {events:.6g} in the events, further apart than rounding "
+            f"allows.{' Most numbers differ: they are hardly of one training.' if most else ''}",
+            "See that both are of the same training; if they are, trust the events.",
+            run=first["run"],
+            epoch=first["epoch"],
+            metric=str(metric) if metric else None,
+            value=text,
+            baseline=events,
+            n=rows.height,
+        )

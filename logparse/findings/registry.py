@@ -27,6 +27,7 @@ class Tables:
     rejects: pl.DataFrame
     layers: pl.DataFrame
     models: pl.DataFrame
+    agreement: pl.DataFrame | None = None
 
 
 class Finding(NamedTuple):

@@ -61,8 +61,8 @@ def estimate(value: float | None, low: float | None, high: float | None) -> str:
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return f"about {value:.3g}"
     half = (high - low) / 2
-    # Below a millionth of the value the bounds say nothing a person needs.
-    if half <= abs(value) * 1e-6 or half == 0:
+    # Below the sixth digit of the value the bounds say nothing a person needs.
+    if half <= abs(value) * 5e-6 or half == 0:
         return f"{value:.6g}"
     places = decimals(half)
     if places > 6 or places < -3:
