@@ -21,6 +21,13 @@ BEFORE = 2
 BARS = 15
 """Epochs on either side when a bar is looked at."""
 
+SEVERITIES: dict[str, tuple[Any, str, str]] = {
+    "error": ("red", ":material/error:", "error"),
+    "warning": ("orange", ":material/warning:", "warning"),
+    "info": ("blue", ":material/info:", "note"),
+}
+"""Colour, icon and word of a severity: no meaning hangs on the colour alone."""
+
 CONFIG = {
     "displaylogo": False,
     "responsive": True,
@@ -39,6 +46,12 @@ def show(figure: go.Figure, *, key: str, alt: str, height: int = 460) -> None:
     """Draw a figure on the page; ``alt`` is read out in its place."""
     figure.update_layout(height=height, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
     st.plotly_chart(figure, theme=None, key=key, config=CONFIG, alt=alt)
+
+
+def severity(name: str) -> None:
+    """A badge: colour, icon and word."""
+    color, icon, word = SEVERITIES[name]
+    st.badge(word, color=color, icon=icon)
 
 
 def alignment_name(align: str) -> str:

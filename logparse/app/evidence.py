@@ -23,17 +23,8 @@ AROUND = 4
 WIDE = 400
 """Characters of a line of the log; the rest is cut."""
 
-LOOKS = {
-    "error": ("red", ":material/error:"),
-    "warning": ("orange", ":material/warning:"),
-    "info": ("blue", ":material/info:"),
-}
-"""Colour and icon of a severity; the word stands beside them."""
-
 EVENTS = "tfevents"
 """The reader whose lines are records, which cannot be read by eye."""
-
-NAMES = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def findings(log: Log, shown: View) -> None:
@@ -63,10 +54,9 @@ def _open(id: str) -> None:
 
 def _card(log: Log, group: Group) -> None:
     """One rule: what it means, where it fired, what to do."""
-    color, icon = LOOKS[group.severity]
     with st.container(border=True, key=f"card-{group.code}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(NAMES[group.severity], color=color, icon=icon)  # type: ignore[arg-type]
+            drawing.severity(group.severity)
             st.markdown(f"**{plain(group.code)}** {plain(group.title)}", width="content")
         everything = st.session_state.get(f"all-{group.code}", False)
         opened = st.session_state["finding"]

@@ -24,17 +24,15 @@ def draw() -> None:
     st.html(STYLE)
     st.logo(ICON, size="large")
     store = _store()
-    chosen = st.navigation(
-        [
-            st.Page(_log, title="Log", icon=":material/article:", url_path="log", default=True),
-            st.Page(
-                _compare, title="Compare", icon=":material/compare_arrows:", url_path="compare"
-            ),
-        ],
-        position="top",
+    log = st.Page(_log, title="Log", icon=":material/article:", url_path="log", default=True)
+    compare = st.Page(
+        _compare, title="Compare", icon=":material/compare_arrows:", url_path="compare"
     )
+    chosen = st.navigation([log, compare], position="top")
     _work(store)
     sidebar.draw(store)
+    if st.session_state.pop("opened", False) and chosen is not log:
+        st.switch_page(log)
     chosen.run()
 
 

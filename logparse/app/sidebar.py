@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from logparse.app import drawing
 from logparse.app.store import File, Log, Store, packed, short_name
 from logparse.app.text import plain
 from logparse.reports import words
@@ -18,8 +19,6 @@ FAILURES = 20
 
 NAME = 60
 """Characters of a log's name in the list."""
-
-NOUNS = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def draw(store: Store) -> None:
@@ -86,8 +85,9 @@ def _choose(logs: list[Log]) -> None:
         st.session_state.pop("log", None)
         return
     if st.session_state.get("log") not in ids:
-        asked = st.query_params.get("log")
-        st.session_state["log"] = asked if asked in ids else ids[0]
+        # A change of page forgets what was chosen in its widget.
+        asked = [st.session_state.get("chosen"), st.query_params.get("log"), ids[0]]
+        st.session_state["log"] = next(id for id in asked if id in ids)
     by_id = {log.id: log for log in logs}
     names = titles(logs)
     if len(logs) <= LISTED:
@@ -97,11 +97,24 @@ def _choose(logs: list[Log]) -> None:
             format_func=lambda id: plain(names[id], NAME),
             captions=[_caption(log) for log in logs],
             key="log",
+            on_change=_open_it,
         )
     else:
-        st.selectbox("Logs", ids, format_func=lambda id: shorten(names[id], NAME), key="log")
+        st.selectbox(
+            "Logs",
+            ids,
+            format_func=lambda id: shorten(names[id], NAME),
+            key="log",
+            on_change=_open_it,
+        )
         st.caption(_caption(by_id[st.session_state["log"]]))
     st.query_params["log"] = st.session_state["log"]
+
+
+def _open_it() -> None:
+    """From whatever page: a log that is chosen is shown."""
+    st.session_state["opened"] = True
+    st.session_state["chosen"] = st.session_state["log"]
 
 
 def titles(logs: list[Log]) -> dict[str, str]:
@@ -120,7 +133,9 @@ def _caption(log: Log) -> str:
     severities = log.analysis.findings["severity"].to_list()
     counts = {severity: severities.count(severity) for severity in SEVERITIES}
     parts = [words.count(log.analysis.epochs.height, "epoch")]
-    parts += [words.count(n, NOUNS[severity]) for severity, n in counts.items() if n]
+    parts += [
+        words.count(n, drawing.SEVERITIES[severity][2]) for severity, n in counts.items() if n
+    ]
     return ", ".join(parts)
 
 

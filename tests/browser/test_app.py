@@ -16,6 +16,9 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
 
 import logparse
+from logparse.comparison.compare import compare
+from logparse.reading.source import Upload
+from logparse.reports import comparison
 from logparse.reports.view import view
 from tests.browser.app_server import choose, open_tab, serving, settled, upload
 from tests.browser.conftest import OpenTab, Tab
@@ -82,6 +85,12 @@ def test_logs_of_three_eras_and_events(
         choose(settled(page), "Align by", align)
         chart(page, "multi.log")
     assert "align=" not in page.url  # the first choice needs no word in the address
+    # What the command says of the same two logs.
+    two = [Upload(Path(name).name, (sample_logs / name).read_bytes()) for name in LOGS[:2]]
+    expected = comparison.view(compare(*logparse.analyze_many(two)), full=True).verdicts[0].text
+    expect(page.get_by_text(expected)).to_be_visible()
+    page.get_by_test_id("stSidebar").get_by_text("multi.log").click()
+    expect(page.get_by_role("heading", name="multi.log")).to_be_visible()
     clean(visit)
 
 
