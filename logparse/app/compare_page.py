@@ -126,14 +126,15 @@ def _curves(picked: list[Log], names: dict[str, str]) -> None:
         return
     metric, align, smoothing = _controls(picked, shared)
     try:
-        figure = figures.compared(
-            [log.analysis for log in picked],
-            metric,
-            align=align,
-            smoothing=smoothing,
-            names=[names[log.id] for log in picked],
-            theme=drawing.theme(),
-        )
+        with st.spinner(drawing.WAIT):
+            figure = figures.compared(
+                [log.analysis for log in picked],
+                metric,
+                align=align,
+                smoothing=smoothing,
+                names=[names[log.id] for log in picked],
+                theme=drawing.theme(),
+            )
     except UsageError as error:
         st.text(visible(str(error)))
         return

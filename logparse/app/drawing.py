@@ -28,6 +28,9 @@ SEVERITIES: dict[str, tuple[Any, str, str]] = {
 }
 """Colour, icon and word of a severity: no meaning hangs on the colour alone."""
 
+WAIT = "Reading the log once more for its curves"
+"""Said while that takes long: its first figure is made from every line."""
+
 CONFIG = {
     "displaylogo": False,
     "responsive": True,

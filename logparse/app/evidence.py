@@ -102,7 +102,8 @@ def _explained(group: Group) -> None:
 def _evidence(log: Log, group: Group, i: int) -> None:
     row = group.rows[i]
     try:
-        _figure(log, group, i)
+        with st.spinner(drawing.WAIT):
+            _figure(log, group, i)
     except LogparseError as error:
         st.text(visible(str(error)))
     if row["line"] is not None:

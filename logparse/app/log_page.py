@@ -117,7 +117,10 @@ def _curves(log: Log) -> None:
         )
         run = run_of(log, "curve")
     try:
-        figure = figures.curves(log.analysis, metric, run=run, align=align, theme=drawing.theme())
+        with st.spinner(drawing.WAIT):
+            figure = figures.curves(
+                log.analysis, metric, run=run, align=align, theme=drawing.theme()
+            )
     except UsageError as error:
         st.text(shorten(str(error), 400))
         return

@@ -20,7 +20,7 @@ from logparse.comparison.compare import compare
 from logparse.reading.source import Upload
 from logparse.reports import comparison
 from logparse.reports.view import view
-from tests.browser.app_server import choose, open_tab, serving, settled, upload
+from tests.browser.app_server import choose, open_tab, serving, serving_script, settled, upload
 from tests.browser.conftest import OpenTab, Tab
 
 LOGS = ("keras-1.2.2/outer.log", "tf-2.3.4/messages.log", "keras-3.12.0/multi.log")
@@ -171,6 +171,22 @@ def test_two_visitors_never_see_each_others_logs(
     third.open(visits[0].page.url)
     expect(third.page.get_by_role("heading", name="What did your training")).to_be_visible()
     assert "private-of" not in third.page.content()
+
+
+def test_long_work_shows_progress_and_can_be_stopped(tab: OpenTab) -> None:
+    with serving_script(Path(__file__).parent / "slow_app.py") as address:
+        visit = tab()
+        page = settled(visit.open(address))
+        page.locator("input[type=file]").first.set_input_files(
+            {"name": "long.log", "mimeType": "text/plain", "buffer": b"Epoch 1/1"}
+        )
+        expect(page.get_by_text("Reading long.log, ")).to_be_visible(timeout=20_000)
+        bar = page.get_by_role("progressbar")
+        expect(bar).not_to_have_attribute("aria-valuenow", "0")
+        page.get_by_role("button", name="Stop reading").click()
+        expect(page.get_by_text("long.log: you stopped the reading")).to_be_visible()
+        expect(bar).to_have_count(0)
+        clean(visit)
 
 
 def test_what_cannot_be_read_is_said(app: str, tab: OpenTab) -> None:
