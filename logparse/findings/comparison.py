@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,11 @@ def comparison_findings(tables: dict[str, pl.DataFrame], *, judged: str = "epoch
         tables: the other tables of the comparison.
         judged: the quantity to judge, where a side has both.
     """
-    sides = {row["side"]: row for row in tables["sides"].rows(named=True)}
+    rows_of_sides = tables["sides"].rows(named=True)
+    short = short_names([row["name"] for row in rows_of_sides])
+    sides = {
+        row["side"]: row | {"name": name} for row, name in zip(rows_of_sides, short, strict=True)
+    }
     ratios: dict[int, list[Row]] = {}
     for row in tables["ratios"].rows(named=True):
         ratios.setdefault(row["side"], []).append(row)
@@ -169,6 +174,19 @@ def _count(side: Row) -> str:
 def _times(row: Row, side: Row) -> str:
     value = side["epoch_seconds"] if row["quantity"] == "epoch" else side["step_seconds"]
     return words.duration(value)
+
+
+def short_names(names: list[str]) -> list[str]:
+    """The names without the folders that all of them share.
+
+    >>> short_names(["runs/a/train.log", "runs/b/train.log"])
+    ['a/train.log', 'b/train.log']
+    """
+    parts = [name.replace(os.sep, "/").split("/") for name in names]
+    shared = 0
+    while all(len(part) > shared + 1 and part[shared] == parts[0][shared] for part in parts):
+        shared += 1
+    return ["/".join(part[shared:]) for part in parts]
 
 
 def percent(ratio: float) -> str:

@@ -145,6 +145,7 @@ def _plain(row: Row, side: Row, base: Row) -> str:
         allowed = percent(row["limit"])
         return f"Not more than {allowed} slower than A: {times} (95 % sure: {span(row)})."
     if row["verdict"] == "same":
+        times = times.replace(" instead of ", " against ")
         return f"As fast as A to within 5 %: {times} (95 % sure: {span(row)})."
     speed, low, high = 1 / row["ratio"], 1 / row["high"], 1 / row["low"] if row["low"] else None
     if speed < TIMES_AS_FAST:
@@ -180,10 +181,11 @@ def _sides_table(comparison: Comparison, sides: list[Row]) -> Table:
         Column("Epoch 1", [words.duration(side["first_seconds"]) for side in sides]),
         Column("Warm-up costs", [words.duration(side["overhead_seconds"]) for side in sides]),
     ]
-    if totals:
-        head = f"{words.count(count, 'epoch')} take" + ("s" if count == 1 else "")
-        columns.append(Column(head, [_total(totals.get(side["side"])) for side in sides]))
     legend = [STEADY_RULE, "A step is an epoch over its steps, validation included."]
+    if totals:
+        cells = [_total(totals.get(side["side"])) for side in sides]
+        columns.append(Column(f"All {count:,}", cells))
+        legend.append(f"All {count:,}: total time of {words.count(count, 'epoch')}.")
     if any(not row["measured"] for row in totals.values()):
         legend.append("~: computed from warm-up and steady epochs, since the log has fewer.")
     return Table("Time", columns, legend=legend)
@@ -292,7 +294,9 @@ def _overtakes(comparison: Comparison, limit: int | None) -> list[str]:
             f"in total time from the end of epoch {row['epoch']} on"
         )
         low, high = row["low"], row["high"]
-        if low is not None and (low, high) != (row["epoch"], row["epoch"]):
-            text += f" (95 % sure: from epoch {low} to {high if high else 'never'})"
+        if low is None:
+            text += ", if their epochs go on like this: there are too few to be sure"
+        elif (low, high) != (row["epoch"], row["epoch"]):
+            text += f" (95 % sure: from epoch {low} to {high})" if high else " (or perhaps never)"
         texts.append(f"{text}.")
     return texts

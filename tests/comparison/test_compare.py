@@ -14,6 +14,7 @@ import pytest
 import logparse
 from logparse.comparison.timing import ahead_from
 from logparse.errors import LogparseError, SourceError, UsageError
+from logparse.findings.comparison import short_names
 from logparse.reports.comparison_json import baseline_schema, comparison_schema
 from tests.comparison.logs import made_log, write_log
 
@@ -301,3 +302,19 @@ def test_a_drifting_run_is_said_to_have_no_steady_state(tmp_path: Path) -> None:
     flat = write_log(tmp_path / "b.log", [100] * 30)
     notes = logparse.compare(flat, log).notes
     assert any("no steady state" in text for text in notes.filter(side=2)["text"])
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["runs/a/t.log", "runs/b/t.log"], ["a/t.log", "b/t.log"]),
+        (["runs/t.log", "runs/t.log"], ["t.log", "t.log"]),
+        (["/x/a.log", "b.log"], ["/x/a.log", "b.log"]),
+        (["x/y", "x/y/z.log"], ["y", "y/z.log"]),
+        (["", "a"], ["", "a"]),
+    ],
+)
+def test_findings_leave_out_the_folders_that_all_sides_share(
+    names: list[str], short: list[str]
+) -> None:
+    assert short_names(names) == short
