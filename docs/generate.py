@@ -52,6 +52,8 @@ TABLE_TEXTS = {
     "agreement": "One row an epoch and metric that both a text and its events hold.",
     "tags": "One row a scalar of TensorBoard events, by its name.",
     "scalars": "One row a value of TensorBoard events, as it was written.",
+    "step_times": "One row for some epochs of each run: how long single steps took, where the "
+    "log tells.",
     "layers": "One row a layer of a printed `model.summary()`.",
     "models": "One row a printed `model.summary()`: the counts below its layers.",
 }

@@ -76,6 +76,7 @@ class Analysis:
     findings = property(lambda self: self._tables["findings"])
     messages = property(lambda self: self._tables["messages"])
     rejects = property(lambda self: self._tables["rejects"])
+    step_times = property(lambda self: self._tables["step_times"])
     layers = property(lambda self: self._tables["layers"])
     models = property(lambda self: self._tables["models"])
     tags = property(lambda self: self._tables["tags"])

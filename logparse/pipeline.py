@@ -18,6 +18,7 @@ from logparse.training.epochs import Bools, Epochs, joined, null_zero
 from logparse.training.laws import EVIDENCE_EPOCHS, Law, LawEvidence
 from logparse.training.run import Batch, Run
 from logparse.training.runs import Runs
+from logparse.training.step_times import StepSample
 from logparse.training.untangle import worker_name
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class _RunParts:
     """Rows of ``summaries`` whose ``shown``, ``before`` and ``first`` were printed."""
     times: list[dict[str, Floats]] = field(default_factory=list)
     """Times of the epochs, lot by lot."""
+    steps: StepSample = field(default_factory=StepSample)
     waiting: list[Epochs] = field(default_factory=list)
     """Closed epochs not summarised yet, thinned."""
 
@@ -148,6 +150,7 @@ class Pipeline:
         for label in labels:
             if label:
                 parts.evidence.note(f"Epoch {label}")
+        parts.steps.look(epochs, parts.clock_laws)
         parts.waiting.append(epochs.thinned(LOT_ROWS))
         if sum(map(len, parts.waiting)) == parts.lot():
             self._summarise(parts, joined(parts.waiting))
@@ -194,6 +197,7 @@ class Pipeline:
                 "rejects",
                 {key: [getattr(r, key) for r in self.rejects] for key in empty("rejects")},
             ),
+            "step_times": frame("step_times", self._step_times()),
             "layers": frame("layers", layers),
             "models": frame(
                 "models", {key: [getattr(m, key) for m in models] for key in empty("models")}
@@ -270,6 +274,15 @@ class Pipeline:
             parts.append({c.name: known.get(c.name, unknown) for c in TABLES["epochs"]})
         table = frame("epochs", _joined(empty("epochs"), parts))
         return table.sort("run", "epoch", maintain_order=True) if headers else table
+
+    def _step_times(self) -> Columns:
+        columns = empty("step_times")
+        for parts in self._in_order():
+            for _, times in parts.steps.found:
+                row = {"run": parts.run.number} | times._asdict()
+                for key, value in row.items():
+                    columns[key].append(value)
+        return columns
 
     def _metrics(self, laws: dict[int, Law]) -> pl.DataFrame:
         import polars as pl

@@ -221,6 +221,18 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _c("events_high", "float", "upper bound"),
         _c("agrees", "bool", "one value can be both"),
     ),
+    "step_times": (
+        _RUN,
+        _EPOCH,
+        _c("n", "int", "intervals between updates whose time is known"),
+        _c("median", "float", "median time a step", "s"),
+        _c("low", "float", "a tenth of the steps took less", "s"),
+        _c("high", "float", "a tenth of the steps took more", "s"),
+        _c("slow", "int", "steps that took far longer than the median"),
+        _c("slow_median", "float", "median time of those", "s", "there are none"),
+        _c("between", "int", "steps between the median and those"),
+        _c("period", "int", "every so many steps one is slow; 0: at no regular distance"),
+    ),
     "layers": (
         _c("model", "int", "number of the summary in the log, from 1"),
         _c("layer", "str", "name"),

@@ -67,9 +67,8 @@ def find_changes(seconds: Floats, half: Floats, least: float) -> list[Change]:
     if high - low <= CHANGED * low + rounding:
         # No two levels can differ enough to be reported.
         return []
-    noise = _noise(seconds, rounding)
-    if noise == 0.0:
-        noise = 1e-6 * float(np.median(seconds)) or 1.0
+    # Rounding alone scatters by this much, also where all shown values tie.
+    noise = max(_noise(seconds, rounding), rounding / 12**0.5, 1e-6 * abs(low)) or 1.0
     clipped = _clipped(seconds, noise)
     if not _stands_out(clipped, noise):
         return []

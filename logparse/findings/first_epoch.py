@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -120,38 +122,95 @@ def _likely(ratio_of_epochs: float, lost: float) -> dict[str, str]:
 )
 def slow_first_epoch(tables: Tables) -> Iterator[Finding]:
     """LP202."""
-    for series in all_series(tables):
-        n = min(len(series.seconds) - 1, len(_FIRST_LIMITS) - 1)
-        if not series.starts or n < FEWEST_AFTER_FIRST:
-            continue
-        others = _steady(series, n)
-        later = series.seconds[others]
-        seconds, baseline = float(series.seconds[0]), float(np.median(later))
-        rounding = float(series.half[0] + np.median(series.half[others]))
-        spread = _FIRST_LIMITS[len(later)] * float(later.std(ddof=1))
-        limit = baseline + max(spread, (FIRST_SLOWER - 1) * baseline) + rounding
-        lost = seconds - baseline
-        if seconds <= limit or lost + rounding < START:
-            continue
-        cause, advice = _first_cause(series, others, lost)
-        total = float(series.seconds.sum())
-        severity: Severity = "warning" if lost > 0.05 * total else "info"
+    for first in slow_firsts(tables):
+        series = first.series
+        severity: Severity = (
+            "warning" if first.lost > 0.05 * float(series.seconds.sum()) else "info"
+        )
+        cause, advice = first.cause()
         yield Finding(
             code="LP202",
             severity=severity,
             message=(
-                f"Epoch {series.epoch[0]} took {duration(seconds)}, {ratio(seconds, baseline)} "
-                f"the {duration(baseline)} of later ones ({duration(lost)} lost): {cause}."
+                f"Epoch {series.epoch[0]} took {duration(first.seconds)}, "
+                f"{ratio(first.seconds, first.baseline)} the {duration(first.baseline)} of later "
+                f"ones ({duration(first.lost)} lost): {cause}."
             ),
             advice=advice,
             run=series.run,
             epoch=int(series.epoch[0]),
             line=int(series.line[0]),
-            value=seconds,
-            baseline=baseline,
-            threshold=limit,
-            n=len(later),
+            value=first.seconds,
+            baseline=first.baseline,
+            threshold=first.limit,
+            n=int(first.others.sum()),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SlowFirst:
+    """A first epoch that took longer than the later ones."""
+
+    series: Series
+    others: Bools
+    """The epochs it is compared with."""
+    baseline: float
+    limit: float
+    part: str
+    """Where the time was lost: a key of ``_CAUSES``."""
+    known: dict[str, float]
+    """Seconds lost in the parts that the log tells."""
+
+    @property
+    def seconds(self) -> float:
+        """Its time."""
+        return float(self.series.seconds[0])
+
+    @property
+    def lost(self) -> float:
+        """Seconds beyond the baseline."""
+        return self.seconds - self.baseline
+
+    def cause(self) -> tuple[str, str]:
+        """Where it lost its time, and what to do about it."""
+        cause, advice = _CAUSES[self.part]
+        shown = dict.fromkeys(("first", "steps", "validation"), "")
+        shown |= {key: duration(value) for key, value in self.known.items()}
+        times = self.seconds / self.baseline if self.baseline > 0 else STORAGE
+        shown |= _likely(times, self.lost)
+        return cause.format(rate=self._rates(), **shown), advice
+
+    def _rates(self) -> str:
+        """Time a step in the first epoch and in later ones, where both are known."""
+        mine, later = float(self.series.step[0]), self.series.step[self.others]
+        if not np.isfinite(mine) or not np.isfinite(later).any():
+            return ""
+        return f"; {duration(mine)} each, {duration(float(np.nanmedian(later)))} later"
+
+
+@lru_cache(maxsize=1)
+def slow_firsts(tables: Tables) -> tuple[SlowFirst, ...]:
+    """The runs whose first epoch was slow."""
+    found = (_slow_first(series) for series in all_series(tables))
+    return tuple(one for one in found if one is not None)
+
+
+def _slow_first(series: Series) -> SlowFirst | None:
+    n = min(len(series.seconds) - 1, len(_FIRST_LIMITS) - 1)
+    if not series.starts or n < FEWEST_AFTER_FIRST:
+        return None
+    others = _steady(series, n)
+    later = series.seconds[others]
+    seconds, baseline = float(series.seconds[0]), float(np.median(later))
+    rounding = float(series.half[0] + np.median(series.half[others]))
+    spread = _FIRST_LIMITS[len(later)] * float(later.std(ddof=1))
+    limit = baseline + max(spread, (FIRST_SLOWER - 1) * baseline) + rounding
+    if seconds <= limit or seconds - baseline + rounding < START:
+        return None
+    parts = excess(series, 0, others)
+    known = {name: value for name, value in parts.items() if np.isfinite(value) and value > 0}
+    part = _part(series, others, known, seconds - baseline)
+    return SlowFirst(series, others, baseline, limit, part, known)
 
 
 def _steady(series: Series, n: int) -> Bools:
@@ -164,30 +223,13 @@ def _steady(series: Series, n: int) -> Bools:
     return others
 
 
-def _first_cause(series: Series, others: Bools, lost: float) -> tuple[str, str]:
-    """Where a slow first epoch lost its time, and what to do about it."""
-    parts = excess(series, 0, others)
-    known = {name: value for name, value in parts.items() if np.isfinite(value) and value > 0}
+def _part(series: Series, others: Bools, known: dict[str, float], lost: float) -> str:
+    """The part of a slow first epoch that explains its loss."""
     name = max(known, key=lambda key: known[key]) if known else "unknown"
     if known and known[name] < HALF * lost:
-        name = "unknown"
-    if name == "steps" and np.isfinite(series.late_step[0]):
-        later = series.late_step[others]
-        usual = (
-            np.nanmedian(later) if np.isfinite(later).any() else np.nanmedian(series.step[others])
-        )
-        name = "decaying" if series.late_step[0] <= 1.2 * usual else "whole"
-    cause, advice = _CAUSES[name]
-    shown = dict.fromkeys(("first", "steps", "validation"), "")
-    shown |= {key: duration(value) for key, value in known.items()}
-    whole = float(np.median(series.seconds[others]))
-    shown |= _likely(float(series.seconds[0]) / whole if whole > 0 else STORAGE, lost)
-    return cause.format(rate=_rates(series, others), **shown), advice
-
-
-def _rates(series: Series, others: Bools) -> str:
-    """Time a step in the first epoch and in later ones, where both are known."""
-    later = series.step[others]
-    if not np.isfinite(series.step[0]) or not np.isfinite(later).any():
-        return ""
-    return f"; {duration(float(series.step[0]))} each, {duration(float(np.nanmedian(later)))} later"
+        return "unknown"
+    if name != "steps" or not np.isfinite(series.late_step[0]):
+        return name
+    later = series.late_step[others]
+    usual = later if np.isfinite(later).any() else series.step[others]
+    return "decaying" if series.late_step[0] <= 1.2 * np.nanmedian(usual) else "whole"

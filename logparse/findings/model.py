@@ -283,7 +283,7 @@ def frozen_layers(tables: Tables) -> Iterator[Finding]:
         names = [layer.name for layer in frozen if layer.parameters]
         these = f"{names[0]} to {names[-1]}" if len(names) > 1 else names[0]
         work = (
-            f"{rounded(part)} of the {rounded(whole)} multiply-adds a sample"
+            f"{100 * share:.1f} % of the {rounded(whole)} multiply-adds a sample"
             if part and whole
             else f"{100 * share:.1f} % of the parameters"
         )
@@ -293,9 +293,10 @@ def frozen_layers(tables: Tables) -> Iterator[Finding]:
             f"{count(len(names), 'layer')} at the beginning ({these}) "
             f"{'are' if len(names) > 1 else 'is'} frozen, with {work}, and "
             f"computed anew in each of the {epochs.height} epochs with the same result. "
-            + _cost(tables, run, epochs, part, whole),
-            "Do this first: run the frozen layers once over all samples (model.predict), store "
-            "what they give, and train the rest on that. Not if each epoch augments at random.",
+            + _cost(tables, run, epochs),
+            "Run the frozen layers once over all samples (model.predict), store what they give, "
+            f"and train the rest on that{_gain(epochs, part, whole)}. Not if each epoch augments "
+            "at random.",
             run=run,
             line=network.line,
             value=share,
@@ -305,24 +306,26 @@ def frozen_layers(tables: Tables) -> Iterator[Finding]:
         )
 
 
-def _cost(
-    tables: Tables, run: int, epochs: pl.DataFrame, part: int | None, whole: int | None
-) -> str:
-    """What an epoch takes, a sample of it, and what computing the frozen part once would leave."""
-    seconds = epochs["seconds"].drop_nulls()
-    samples = samples_of(tables, run)
-    text = ""
-    if len(seconds):
-        typical = float(np.median(seconds.to_numpy()))
-        text = f"An epoch takes {long_duration(typical)}"
-        text += f", {duration(typical / samples)} a training sample" if samples else ""
-        text += ". "
-    if part and whole:
-        rest = 3 * (whole - part)
-        text += f"With their output stored, an epoch needs {_percent(rest / (part + rest))} of "
-        text += "the arithmetic."
-    return text.strip()
+def _cost(tables: Tables, run: int, epochs: pl.DataFrame) -> str:
+    """What an epoch takes, and a sample of it."""
+    seconds, samples = epochs["seconds"].drop_nulls(), samples_of(tables, run)
+    if not len(seconds):
+        return ""
+    typical = float(np.median(seconds.to_numpy()))
+    each = f", {duration(typical / samples)} a training sample" if samples else ""
+    return f"An epoch takes {long_duration(typical)}{each}."
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"
+def _gain(epochs: pl.DataFrame, part: int | None, whole: int | None) -> str:
+    """What is left of the training where the frozen part is computed once, by its arithmetic."""
+    if not part or not whole:
+        return ""
+    rest = 3 * (whole - part)
+    share = rest / (part + rest)
+    text = f": an epoch then needs {100 * share:.2g} % of the arithmetic"
+    total, n = float(epochs["seconds"].sum()), epochs.height
+    if total > 0:
+        left = total * (1 + (n - 1) * share) / n
+        text += f", and the {long_duration(total)} of this log might have been "
+        text += long_duration(left)
+    return text

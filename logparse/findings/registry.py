@@ -25,6 +25,7 @@ class Tables:
     metrics: pl.DataFrame
     messages: pl.DataFrame
     rejects: pl.DataFrame
+    step_times: pl.DataFrame
     layers: pl.DataFrame
     models: pl.DataFrame
     agreement: pl.DataFrame | None = None
@@ -72,6 +73,7 @@ FAMILIES = (
     "averages",
     "comparison",
     "first_epoch",
+    "input",
     "learning",
     "levels",
     "model",

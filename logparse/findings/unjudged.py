@@ -20,10 +20,12 @@ from logparse.findings.curves import (
 from logparse.findings.durations import FEWEST, Series, all_series
 from logparse.findings.first_epoch import FEWEST_AFTER_FIRST
 from logparse.findings.gaps import FEWEST_GAPS, all_gaps
+from logparse.findings.input import known_steps
 from logparse.findings.model import FEWEST_AT_CHANCE, samples_of
 from logparse.findings.networks import networks
 from logparse.findings.registry import Tables
 from logparse.findings.time import FEWEST_VALIDATED
+from logparse.training.step_times import FEWEST_STEPS
 
 TIMED = ("LP201", "LP202", "LP203", "LP204", "LP205", "LP206")
 """Rules that need times of complete epochs."""
@@ -43,6 +45,7 @@ def unjudged(tables: Tables) -> list[Unjudged]:
     timed = {series.run: series for series in all_series(tables)}
     gaps = {one.run: len(one.seconds) for one in all_gaps(tables)}
     curves = list(all_curves(tables).values())
+    stepped = {run for run, _ in known_steps(tables)}
     validated = {run: _longest(train for train, _ in pairs(tables) if train.run == run)
                  for run in tables.runs["run"]}  # fmt: skip
     for run in tables.runs["run"].to_list():
@@ -52,17 +55,19 @@ def unjudged(tables: Tables) -> list[Unjudged]:
             reasons["LP207"] = f"headers tell {gaps.get(run, 0)} gaps, {FEWEST_GAPS} needed"
         reasons |= dict(_of_curves(mine, validated[run]))
         reasons |= dict(_of_networks(tables, run))
+        if run not in stepped:
+            reasons["LP404"] = f"no later epoch tells the time of {FEWEST_STEPS} single steps"
         found += [Unjudged(code, run, reason) for code, reason in sorted(reasons.items())]
     return found
 
 
 def _of_times(series: Series | None) -> Iterator[tuple[str, str]]:
     if series is None:
-        yield from ((code, "no complete epoch shows a time") for code in TIMED)
+        yield from ((code, "no complete epoch shows a time") for code in (*TIMED, "LP402"))
         return
     n = len(series.seconds) - int(series.starts)
     needs = {"LP201": FEWEST, "LP202": FEWEST_AFTER_FIRST, "LP203": FEWEST_FOR_CHANGE}
-    needs |= {"LP204": FEWEST_FOR_CHANGE, "LP205": FEWEST}
+    needs |= {"LP204": FEWEST_FOR_CHANGE, "LP205": FEWEST, "LP402": FEWEST_AFTER_FIRST}
     for code, least in needs.items():
         if n < least:
             yield code, f"{n} complete epochs after the first, {least} needed"

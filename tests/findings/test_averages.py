@@ -57,8 +57,8 @@ def tables(
         schema=empty("messages").schema,
     )
     runs = pl.DataFrame({"run": [1], "law": [law]})
-    none = {name: empty(name) for name in ("epochs", "rejects", "layers", "models")}
-    return Tables(runs=runs, metrics=metrics, messages=told, **none)
+    none = {name: empty(name) for name in Tables.__dataclass_fields__}
+    return Tables(**(none | {"runs": runs, "metrics": metrics, "messages": told}))
 
 
 def found(code: str, given: Tables) -> list[Finding]:

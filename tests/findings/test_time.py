@@ -29,8 +29,13 @@ def tables(seconds: Floats, half: float = 0.0, **columns: Floats | list[float]) 
     made |= {"complete": [True] * n, "first_line": range(n), "last_line": range(10, n + 10)}
     made |= {"updates": [1] * n, "seconds": seconds, **columns}
     made |= {"seconds_low": seconds - half, "seconds_high": seconds + half}
-    empty = pl.DataFrame()
-    return Tables(pl.DataFrame({"run": [1]}), frame("epochs", made), *[empty] * 5)
+    return of_epochs(frame("epochs", made))
+
+
+def of_epochs(epochs: pl.DataFrame) -> Tables:
+    """Tables of one run of which only the epochs are known."""
+    none = {name: pl.DataFrame(schema=schema(name)) for name in Tables.__dataclass_fields__}
+    return Tables(**(none | {"runs": pl.DataFrame({"run": [1]}), "epochs": epochs}))
 
 
 def found(made: Tables) -> list[Finding]:
@@ -184,7 +189,7 @@ def test_what_is_no_gap() -> None:
     assert named(stamped(np.full(6, -30.25))) == []  # a clock that contradicts the bar
     coarse = stamped(np.full(6, 5.0))  # stamps of whole minutes
     epochs = coarse.epochs.with_columns(began=(pl.col("began") // 60) * 60)
-    assert named(Tables(coarse.runs, epochs, *[pl.DataFrame()] * 5)) == []
+    assert named(of_epochs(epochs)) == []
 
 
 def test_incomplete_and_shorter_epochs_are_left_out() -> None:
@@ -193,14 +198,14 @@ def test_incomplete_and_shorter_epochs_are_left_out() -> None:
         of=pl.when(pl.col("epoch") == 8).then(7).otherwise(pl.col("of")),
         complete=pl.col("epoch") != 9,
     )
-    made = Tables(made.runs, epochs, *[pl.DataFrame()] * 5)
+    made = of_epochs(epochs)
     assert named(made) == []
 
 
 def test_an_epoch_without_an_upper_bound_is_judged() -> None:
     made = tables(np.array([100.0, 101, 99, 100, 102, 98, 160, 100]), 0.5)
     epochs = made.epochs.with_columns(seconds_high=pl.lit(None, pl.Float64))
-    assert named(Tables(made.runs, epochs, *[pl.DataFrame()] * 5)) == [("LP201", 7)]
+    assert named(of_epochs(epochs)) == [("LP201", 7)]
 
 
 def false_alarms(n: int, noise: float, unit: float, runs: int) -> tuple[float, float]:
