@@ -116,6 +116,27 @@ def test_compared_draws_a_line_a_run(keras2: Analysis, outer: Analysis) -> None:
         figures.compared([keras2], "nothing")
 
 
+def test_compared_calls_logs_by_where_their_names_differ(
+    keras2: Analysis, outer: Analysis, sample_logs: Path
+) -> None:
+    figure = figures.compared([keras2, outer], "loss")
+    shown = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert shown == ["keras-2.2.4/fit.log", "seeds/003_outer_loop.log"]
+    figure = figures.compared([keras2, keras2], "loss")
+    assert len({trace.legendgroup for trace in figure.data}) == 2
+
+
+def test_smoothing_averages_so_many_batches(keras2: Analysis) -> None:
+    rough = figures.compared([keras2], "loss", smoothing=1).data[0]
+    values = keras2.batches.filter(pl.col("metric") == "loss").sort("epoch", "step")["estimate"]
+    assert list(rough.y) == values.to_list()
+    smooth = figures.compared([keras2], "loss", smoothing=61).data[0]
+    middle = np.abs(np.asarray(smooth.x) - 1.5).argmin()
+    second = values.to_numpy()[61:122].mean()
+    assert smooth.y[middle] == pytest.approx(second, abs=0.02)
+    assert np.std(np.diff(smooth.y)) < np.std(np.diff(rough.y)) / 10
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_axis_has_a_title_and_every_figure_is_json(
     keras2: Analysis, theme: figures.Theme

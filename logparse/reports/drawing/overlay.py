@@ -11,7 +11,7 @@ from logparse.errors import UsageError
 from logparse.reading.records import Floats
 from logparse.reports import safe, words
 from logparse.reports.drawing import traces as parts
-from logparse.reports.drawing.axes import ALIGNMENTS, Align, Axis, axis
+from logparse.reports.drawing.axes import Align, Axis, axis
 from logparse.reports.drawing.frame import column, figure_of, rows_of
 from logparse.reports.drawing.series import BINS, Series, drawn
 from logparse.reports.drawing.traces import Trace
@@ -40,19 +40,18 @@ def compared(
         metric: its name as printed.
         align: what the horizontal axis counts; ``step``, ``epoch`` and ``relative`` begin
             at 0 for every run.
-        smoothing: batches that are averaged at each place; by default a 50th of the longest run, 1
-            or 0 for none.
-        names: what to call each analysis; by default the names of the logs.
+        smoothing: batches that are averaged at each place; by default a 50th of a run, 1 for none.
+        names: what to call each analysis; by default where the names of the logs differ.
         theme: ``light`` or ``dark``.
 
     Raises:
         UsageError: no run has the metric, or a log does not tell the time.
     """
-    titles = list(names) if names is not None else [a.source.name for a in analyses]
+    called = list(names) if names is not None else _short([a.source.name for a in analyses])
     longest = _longest(analyses)
-    traces: list[Trace] = []
-    title, notes = ALIGNMENTS.get(align, align), []
-    for analysis, called in zip(analyses, titles, strict=True):
+    lines: list[list[Trace]] = []
+    title = ""
+    for analysis, name in zip(analyses, called, strict=True):
         for run in analysis.epochs["run"].unique(maintain_order=True).to_list():
             series = drawn(analysis).series.get((run, metric))
             rows = rows_of(analysis, run, metric)
@@ -60,80 +59,91 @@ def compared(
                 continue
             place = axis(analysis, run, align, longest)
             title = place.title
-            i = len({trace["legendgroup"] for trace in traces})
-            look = {
-                "color": RUNS[theme][i % len(RUNS[theme])],
-                "dash": DASHES[i // len(RUNS[theme]) % len(DASHES)],
-            }
-            name = safe.figure(called, 40) + (f", run {run}" if analysis.runs.height > 1 else "")
-            traces += _run_lines(place, series, rows, smoothing, name, look)
-            val = parts.validation(
-                place, rows_of(analysis, run, f"val_{metric}"), f"val_{safe.figure(metric)}",
-                {"validation": look["color"]},
-            )  # fmt: skip
-            group = f"{len(traces)}" if not traces else traces[-1]["legendgroup"]
-            traces += [one | {"legendgroup": group, "showlegend": False} for one in val]
-    if not traces:
+            color = RUNS[theme][len(lines) % len(RUNS[theme])]
+            dash = DASHES[len(lines) // len(RUNS[theme]) % len(DASHES)]
+            label = safe.figure(name, 40)
+            if analysis.runs.height > 1:
+                label += f", run {run}"
+            line = _line(place, series, rows, smoothing, label)
+            line["line"] = {"width": 2, "color": color, "dash": dash}
+            line["marker"] = {"color": color}
+            val = rows_of(analysis, run, f"val_{metric}")
+            points = parts.validation(
+                place, val, f"{label}, val_{safe.figure(metric)}", {"validation": color}
+            )
+            group = f"line {len(lines)}"
+            lines.append(
+                [line | {"legendgroup": group}]
+                + [one | {"legendgroup": group, "showlegend": False} for one in points]
+            )
+    if not lines:
         raise UsageError(f"no run has the metric {metric!r}")
-    if any(trace["line"].get("dash") == "dot" for trace in traces):
-        notes.append("dotted with squares: validation")
     return figure_of(
-        traces,
+        [trace for line in lines for trace in line],
         title=f"{safe.figure(metric)} of {words.count(len(analyses), 'log')}",
-        note="; ".join(notes),
+        note=_note(smoothing, validated=any(len(line) > 1 for line in lines)),
         x=title,
         y=safe.figure(metric),
         theme=theme,
     )
 
 
-def _run_lines(
-    place: Axis,
-    series: Series | None,
-    rows: pl.DataFrame,
-    smoothing: int | None,
-    name: str,
-    look: dict[str, str],
-) -> list[Trace]:
+def _note(smoothing: int | None, *, validated: bool) -> str:
+    window = (
+        "a 50th of its run" if smoothing is None else words.count(smoothing, "batch", "batches")
+    )
+    notes = [f"lines: mean over {window}"] if smoothing is None or smoothing > 1 else []
+    if validated:
+        notes.append("squares: validation")
+    return "; ".join(notes)
+
+
+def _short(names: list[str]) -> list[str]:
+    """Names of logs from where they differ: without the folders that all are in."""
+    parts = [name.split("/") for name in names]
+    same = 0
+    while all(len(part) > same + 1 for part in parts) and len({p[same] for p in parts}) == 1:
+        same += 1
+    return ["/".join(part[same:]) for part in parts]
+
+
+def _line(
+    place: Axis, series: Series | None, rows: pl.DataFrame, smoothing: int | None, name: str
+) -> Trace:
     """A run's batch values, averaged; as shown where nothing was rebuilt."""
-    batches = float(place.done.sum())
-    window = max(1, round(batches / 50)) if smoothing is None else smoothing
+    window = round(float(place.done.sum()) / 50) if smoothing is None else smoothing
     if series is not None and series.rebuilt is not None:
         epoch, step, y = _averaged(place, series, window)
-    elif series is not None and series.shown is not None:
-        epoch, step, y = (series.shown[key] for key in ("epoch", "step", "y"))
-        name += " (as shown)"
     else:
-        rows = rows.filter(rows["shown"].is_not_null())
-        epoch, y = column(rows, "epoch"), column(rows, "shown")
-        step = place.done[np.searchsorted(place.epochs, epoch)]
         name += " (as shown)"
-    trace = {
+        if series is not None and series.shown is not None:
+            epoch, step, y = (series.shown[key] for key in ("epoch", "step", "y"))
+        else:
+            rows = rows.filter(rows["shown"].is_not_null())
+            epoch, y = column(rows, "epoch"), column(rows, "shown")
+            step = place.done[np.searchsorted(place.epochs, epoch)]
+    return {
         "type": "scatter",
         "name": name,
-        "legendgroup": name,
-        "mode": "lines",
+        "mode": "lines+markers" if len(y) <= parts.FEW_EPOCHS else "lines",
         "x": place.at(epoch, step),
         "y": y,
         "customdata": np.stack([epoch, step], axis=1).astype(np.float32),
         "hovertemplate": f"{name} %{{y:.5~g}}<br>epoch %{{customdata[0]:.0f}}, "
         "batch %{customdata[1]:,.0f}<extra></extra>",
-        "line": {"width": 2} | look,
     }
-    return [trace]
 
 
 def _averaged(place: Axis, series: Series, window: int) -> tuple[Floats, Floats, Floats]:
     """Epoch, step and mean of about ``window`` batches about it."""
     assert series.rebuilt is not None
     total = float(place.done.sum())
-    bins = round(window * BINS / max(total, 1))
-    if window <= 1 or not np.isfinite(series.mean).any():
+    known = np.flatnonzero(series.lengths > 0)
+    if window <= 1 or not len(known):
         return series.rebuilt["epoch"], series.rebuilt["step"], series.rebuilt["y"]
-    known = np.flatnonzero(np.isfinite(series.mean))
-    kernel = np.ones(min(max(bins, 1), len(known)))
-    inside = np.ones(len(known))
-    y = np.convolve(series.mean[known], kernel, "same") / np.convolve(inside, kernel, "same")
+    kernel = np.ones(min(max(round(window * BINS / max(total, 1)), 1), BINS))
+    sums, lengths = (np.convolve(x, kernel, "same") for x in (series.sums, series.lengths))
+    y = sums[known] / lengths[known]
     middle = (known + 0.5) * total / BINS
     begins = np.cumsum(place.done) - place.done
     i = np.searchsorted(begins, middle, side="right") - 1

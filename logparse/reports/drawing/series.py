@@ -42,8 +42,10 @@ class Series(NamedTuple):
     """``epoch``, ``step``, ``y``: as displayed."""
     rebuilt: Points | None
     """``epoch``, ``step``, ``y`` and the columns of the table ``batches``."""
-    mean: Floats
-    """[BINS] mean of the rebuilt batches in each stretch of the run, nan where there is none."""
+    sums: Floats
+    """[BINS] sum of the rebuilt batches in each stretch of the run."""
+    lengths: Floats
+    """[BINS] batches in each."""
 
     def thinned(self, most: int) -> Series:
         """With about ``most`` points a line."""
@@ -220,10 +222,9 @@ def _offsets(epochs: pl.DataFrame) -> tuple[Floats, Floats, float]:
 
 
 def _series(parts: _Parts) -> Series:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(parts.lengths > 0, parts.sums / parts.lengths, np.nan)
     return Series(
         parts.shown.points() if parts.any_shown else None,
         parts.rebuilt.points() if parts.any_rebuilt else None,
-        mean,
+        parts.sums,
+        parts.lengths,
     )
