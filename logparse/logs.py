@@ -14,7 +14,7 @@ from logparse.again import Again, text_again
 from logparse.errors import LogparseError, NotALogError, SourceError
 from logparse.pipeline import Options
 from logparse.reading.event_names import is_empty_profile
-from logparse.reading.paths import MEMBER_SIGN, is_folder
+from logparse.reading.paths import MEMBER_SIGN, STDIN_NAME, is_folder
 from logparse.reading.source import Source, Sources, Upload, open_sources
 from logparse.stream import Log, Recognised, TextLog
 
@@ -76,7 +76,7 @@ def _open_sources(
     sources: Sources, spec: str | Upload | None, options: Options, *, skip_foreign: bool = False
 ) -> Iterator[Opened | Failure]:
     spool: Spool | None = None
-    whole = "<stdin>"
+    whole = STDIN_NAME
     try:
         for source in sources:
             whole = source.name.partition(MEMBER_SIGN)[0] if source.member else source.name

@@ -23,8 +23,18 @@ def notes_of(sides: Sequence[Side], timings: Sequence[Timing]) -> list[Row]:
     for side, timing in zip(sides, timings, strict=True):
         texts = [*side.notes, *_about_runs(side, timing), *_about_times(side, timing)]
         rows += [{"side": timing.number, "text": text} for text in texts]
-    rows += [{"side": None, "text": text} for text in _about_all(timings)]
+    for text in (*_on_two_sides(sides), *_about_all(timings)):
+        rows.append({"side": None, "text": text})
     return rows
+
+
+def _on_two_sides(sides: Sequence[Side]) -> Iterator[str]:
+    """Logs that were given on more than one side, most likely by mistake."""
+    names = [name for side in sides for name in side.epochs["log"].unique().to_list()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        more = f" and {len(twice) - 1} more" if len(twice) > 1 else ""
+        yield f"{twice[0]}{more} on more than one side: is that meant?"
 
 
 def _about_runs(side: Side, timing: Timing) -> Iterator[str]:

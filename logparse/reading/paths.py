@@ -19,6 +19,8 @@ from logparse.reading.event_names import is_empty_profile, is_event_file, run_of
 from logparse.reading.remote import Checked, is_url, open_url
 
 STDIN = "-"
+STDIN_NAME = "<stdin>"
+"""How a log from standard input is called."""
 MEMBER_SIGN = "::"
 
 

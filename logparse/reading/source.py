@@ -20,6 +20,7 @@ from logparse.reading.archives import Member, archive_form, printable
 from logparse.reading.paths import (
     MEMBER_SIGN,
     STDIN,
+    STDIN_NAME,
     expand,
     nearest,
     open_file,
@@ -180,7 +181,7 @@ def open_sources(
 
     def sources(skipped: list[Skipped]) -> Iterator[Source]:
         with open_file(path, stdin) as file:
-            name = "<stdin>" if path == STDIN else printable(path)
+            name = STDIN_NAME if path == STDIN else printable(path)
             on_disk = None if path == STDIN else path
             opened = _Opened(file, name, on_disk, member, regular_size(file), sha256, skipped)
             yield from opened.sources()

@@ -23,8 +23,8 @@ class GithubReport(CiReport):
         for problem in found:
             title = f"{problem.code} {problem.title}".rstrip()
             properties = {"title": title}
-            if problem.path != "-":
-                properties = {"file": problem.path, "line": str(problem.line or 1)} | properties
+            if problem.file is not None:
+                properties = {"file": problem.file, "line": str(problem.line or 1)} | properties
             where = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
             text = problem.message + (f"\n{problem.advice}" if problem.advice else "")
             yield f"::{COMMANDS[problem.severity]} {where}::{_data(text)}\n"

@@ -100,10 +100,11 @@ def _format_of(path: str, format: str | None, forms: Sequence[str]) -> str:
     if path == STDOUT:
         return format or forms[0]
     suffix = Path(path).suffix.lower()
-    by_suffix = {FORMATS.get(form, f".{form}"): form for form in forms} | {".jsonl": "ndjson"}
+    by_suffix = {FORMATS.get(form, f".{form}"): form for form in forms}
+    by_suffix |= {".jsonl": "ndjson"} if "ndjson" in forms else {}
     by_suffix.pop("", None)
     found = by_suffix.get(suffix)
-    if found is not None and found in forms:
+    if found is not None:
         return found
     if format is not None:
         return format

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from logparse.reading.paths import STDIN_NAME
 from logparse.reports.safe import visible
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Problem(NamedTuple):
     advice: str
     numbers: dict[str, Any]
     """Run, epoch, metric, value, baseline, threshold and n, as far as known."""
+
+    @property
+    def file(self) -> str | None:
+        """The path, where it is one: standard input has none."""
+        return None if self.path.startswith(STDIN_NAME) else self.path
 
     @property
     def text(self) -> str:

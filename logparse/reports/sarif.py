@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
+from logparse.reading.paths import STDIN_NAME
 from logparse.reports.ci import CiReport
 from logparse.reports.problems import UNREADABLE, Problem
 from logparse.reports.safe import json_text
@@ -116,7 +117,7 @@ def _locations(problem: Problem) -> list[dict[str, Any]]:
 
 def _uri(path: str) -> str | None:
     """A log's name as a URI reference (3.4.3): relative if it is, a URL as it is."""
-    if path == "-":
+    if path.startswith(STDIN_NAME):
         return None
     if "://" in path:
         return quote(path, safe="/:?&=%#@+,;!~*'()$[]")

@@ -318,3 +318,8 @@ def test_findings_leave_out_the_folders_that_all_sides_share(
     names: list[str], short: list[str]
 ) -> None:
     assert short_names(names) == short
+
+
+def test_a_log_on_two_sides_is_pointed_out(pipelines: list[Path]) -> None:
+    found = logparse.compare(pipelines[0], pipelines[1:], pipelines[:2])
+    assert any("is that meant?" in text for text in found.notes["text"])

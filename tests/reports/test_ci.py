@@ -184,7 +184,7 @@ def test_numbers_that_are_not_finite_are_named(sarif: Any) -> None:
 
 
 def test_standard_input_has_no_place(sarif: Any, junit: Any) -> None:
-    log = build({"findings": [finding()]}, name="-")
+    log = build({"findings": [finding()]}, name="<stdin>")
     junit.validate(report("junit", log))
     document = json.loads(report("sarif", log))
     sarif.validate(document)
