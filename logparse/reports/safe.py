@@ -101,7 +101,7 @@ def narrow(text: str) -> bool:
 
 def width(text: str) -> int:
     """Columns that a terminal needs for a visible text."""
-    if narrow(text):
+    if text.isascii() or narrow(text):
         return len(text)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1

@@ -50,7 +50,9 @@ def _batch(buffer: Buffer, epochs: Sequence[OpenEpoch]) -> Batch:
         settle_units(run, part, int(starts[1]), epochs[0].total)
     total = np.array([epoch.total for epoch in epochs], np.int64)
     size = run.batch_size if run.counts == "samples" and run.batch_size else 1
-    seen = np.where(part.form >= Form.QUIET, np.repeat(total, sizes), part.step)
+    seen, quiet = part.step, part.form >= Form.QUIET
+    if quiet.any():
+        seen = np.where(quiet, np.repeat(total, sizes), seen)
     of = -(-total // size)
     _steps_per_epoch(run, of)
     if run.started is None and len(clock := part.clock[~np.isnan(part.clock)]):
@@ -61,7 +63,7 @@ def _batch(buffer: Buffer, epochs: Sequence[OpenEpoch]) -> Batch:
         of=of,
         total=total,
         complete=finished,
-        step=-(-seen // size),
+        step=-(-seen // size) if size > 1 else seen,
         seen=seen,
         final=final,
         form=part.form,
@@ -99,13 +101,12 @@ def _written(epochs: Sequence[OpenEpoch]) -> Written | None:
 def _settle_form(run: Run, part: Updates, final: NDArray[np.bool_], sizes: Ints) -> None:
     """Give lines with a time left the form of their epoch's last line: alone they show none."""
     open_form = (part.form == Form.BAR) & ~part.last
-    epoch = np.repeat(np.arange(len(sizes)), sizes)
-    own = np.full(len(sizes), -1)
-    own[epoch[final]] = part.form[final]
+    last = np.cumsum(sizes) - 1
+    own = np.where(final[last], part.form[last], -1)
     # An epoch without a last line is like the one before it, or of the later, wider era.
     before = np.maximum.accumulate(np.where(own >= 0, np.arange(len(own)), -1))
     known = np.where(before >= 0, own[before], run.form or Form.BAR_STEP)
-    part.form[open_form] = known[epoch[open_form]]
+    np.copyto(part.form, np.repeat(known.astype(np.int8), sizes), where=open_form)
     # Also where only last lines were shown: the next batch of epochs may need it.
     run.form = int(known[-1])
 
