@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Sample(NamedTuple):
-    """One log worth a look; ``file`` is its place in the folder of samples."""
+    """One log worth a look; ``file``, or a folder of events, is in the folder of samples."""
 
     file: str
     question: str
@@ -15,8 +15,16 @@ class Sample(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Where it lies."""
         return folder() / self.file
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """Its files, each with its name from the sample's own folder on."""
+        path = self.path
+        found = sorted(one for one in path.rglob("*") if one.is_file()) or [path]
+        return [
+            ("/".join(one.relative_to(path.parents[1]).parts), one.read_bytes()) for one in found
+        ]
 
 
 SAMPLES = (
@@ -41,9 +49,9 @@ SAMPLES = (
         "TensorFlow 2.0, a training that breaks",
     ),
     Sample(
-        "tf-2.3.4/messages.log",
-        "What did the callbacks do?",
-        "TensorFlow 2.3, checkpoints and early stopping",
+        "keras-3.12.0/tensorboard",
+        "What is behind the curves of TensorBoard?",
+        "Keras 3.12, event files of training and validation",
     ),
     Sample(
         "seeds/004_vgg16_finetune.log",

@@ -11,13 +11,13 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from logparse.analysis import Analysis, Failure
 from logparse.errors import LogparseError
 from logparse.reading.archives import printable
 from logparse.reading.source import Upload
+from logparse.samples import Sample
 
 SESSION_BYTES = 500 << 20
 """Bytes of uploads that one visitor may hold in memory."""
@@ -139,9 +139,10 @@ class Store:
         # An upload's size counts against the limit; a path is read where it lies.
         self.files.setdefault(id, File(id, printable(path), path, 0))
 
-    def sample(self, path: Path) -> None:
-        """Take a bundled sample, under its short name."""
-        self.upload("/".join(path.parts[-2:]), path.read_bytes())
+    def sample(self, sample: Sample) -> None:
+        """Take a bundled sample."""
+        for name, data in packed(sample.files()):
+            self.upload(name, data)
 
     def remove(self, id: str) -> None:
         """Forget a file and all that came of it."""

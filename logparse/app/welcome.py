@@ -50,7 +50,7 @@ def _card(store: Store, sample: Sample) -> None:
             key=f"open-{sample.file}",
             icon=":material/play_arrow:",
             on_click=store.sample,
-            args=(sample.path,),
+            args=(sample,),
         )
 
 

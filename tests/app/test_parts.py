@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -92,7 +97,7 @@ def test_streamlit_knows_every_setting() -> None:
 
 def test_samples_are_there() -> None:
     for sample in samples.SAMPLES:
-        assert sample.path.is_file(), sample.file
+        assert sample.files(), sample.file
 
 
 def test_samples_are_part_of_the_package() -> None:
@@ -223,11 +228,11 @@ def test_work_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [file.name for _, file in store.pending()] == ["long.log"]
 
 
-def test_the_same_reports_as_the_command(sample_logs: Path) -> None:
+def test_the_same_reports_as_the_command() -> None:
     from logparse.app import downloads
 
     store = Store()
-    store.sample(sample_logs / "keras-2.3.1" / "slowfirst.log")
+    store.sample(samples.SAMPLES[1])
     read(store)
     (log,) = store.logs()
     for form in downloads.NAMES:
@@ -288,6 +293,32 @@ def test_no_streamlit_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such file or folder"):
         serve(str(tmp_path / "nothing.log"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no POSIX signals")
+@pytest.mark.parametrize("how", ["Ctrl-C in a terminal", "SIGTERM"])
+def test_the_server_ends_without_a_trace(how: str) -> None:
+    """A terminal's Ctrl-C reaches the server as well; a signal to the command does not."""
+    pytest.importorskip("streamlit")
+    command = [sys.executable, "-m", "logparse", "app", "--no-browser"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        if how == "SIGTERM":
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    with pytest.raises(OSError, match="refused"), urllib.request.urlopen(address, timeout=5):
+        pass
 
 
 def test_a_port_that_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -18,10 +19,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def serving(*paths: Path | str) -> Iterator[str]:
-    """``logparse app`` with the paths, on a free port; its address. Ends as with Ctrl-C."""
+def serving(*paths: Path | str, home: Path | None = None) -> Iterator[str]:
+    """``logparse app`` with the paths, on a free port; its address. Ends as with Ctrl-C.
+
+    ``home`` stands for the user's folder, the folder of temporary files and the current one.
+    """
     command = [sys.executable, "-m", "logparse", "app", "--no-browser", *map(str, paths)]
-    with _running(command) as process:
+    with _running(command, home) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
     assert process.returncode == 0
@@ -41,9 +45,17 @@ def serving_script(script: Path, *args: str) -> Iterator[str]:
 
 
 @contextmanager
-def _running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+def _running(command: list[str], home: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    if home:
+        env |= dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), str(home))
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=home or ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             yield process

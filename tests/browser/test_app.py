@@ -27,10 +27,12 @@ LOGS = ("keras-1.2.2/outer.log", "tf-2.3.4/messages.log", "keras-3.12.0/multi.lo
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[str]:
-    """The address of an app that was started without any log."""
-    with serving() as address:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app that was started without any log, and that writes nothing to disk."""
+    home = tmp_path_factory.mktemp("home")
+    with serving(home=home) as address:
         yield address
+    assert list(home.rglob("*")) == []
 
 
 @pytest.fixture(scope="module")
