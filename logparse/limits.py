@@ -31,6 +31,9 @@ ARCHIVE_MEMBERS = 1000
 ARCHIVE_BYTES = 2 << 30
 """Bytes that all members of one archive may unpack to."""
 
+UPLOAD_ARCHIVE_BYTES = 500 << 20
+"""The same for an archive that was uploaded: its event files are kept in memory, not on disk."""
+
 COMPRESSION_RATIO = 200
 """Unpacked over packed bytes, checked while reading once past ``COMPRESSION_FLOOR``."""
 

@@ -92,7 +92,7 @@ def _open_sources(
                 elif isinstance(spec, str) and source.path and not source.member:
                     yield _one_file(spec, source.name, options)
                 else:
-                    spool = spool or _spool()
+                    spool = spool or _spool(on_disk=not isinstance(spec, Upload))
                     spool.add(source.member or source.name, found.blocks)
             except NotALogError as error:
                 yield Failure(source.name, error, skipped=skip_foreign)
@@ -117,10 +117,10 @@ def _again(spec: str | Upload | None, source: Source, options: Options) -> Again
     return Again(options, lambda: text_again(spec, name, options))
 
 
-def _spool() -> Spool:
+def _spool(*, on_disk: bool) -> Spool:
     from logparse.reading.event_source import Spool
 
-    return Spool()
+    return Spool(on_disk=on_disk)
 
 
 def _run_in(folder: str, options: Options) -> Opened:

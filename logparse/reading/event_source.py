@@ -81,8 +81,9 @@ def _url_opener(url: str) -> Callable[[], BinaryIO]:
 class Spool:
     """Event files that can be read only once, kept so that they can be opened again."""
 
-    def __init__(self) -> None:
-        self._store = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
+    def __init__(self, *, on_disk: bool = True) -> None:
+        """``on_disk`` allows a temporary file; without it all stays in memory."""
+        self._store = tempfile.SpooledTemporaryFile(SPOOL_BYTES if on_disk else 0)  # noqa: SIM115
         self._end = 0
         self.files: list[EventFile] = []
 

@@ -193,6 +193,7 @@ def _upload_sources(upload: Upload, *, sha256: bool) -> Sources:
     def sources(skipped: list[Skipped]) -> Iterator[Source]:
         file, size = io.BytesIO(upload.data), len(upload.data)
         opened = _Opened(file, printable(upload.name), None, None, size, sha256, skipped)
+        opened.most = limits.UPLOAD_ARCHIVE_BYTES
         yield from opened.sources()
 
     return Sources(sources)
@@ -244,6 +245,8 @@ class _Opened:
         self._size = size
         self._sha256 = sha256
         self._skipped = skipped
+        self.most = limits.ARCHIVE_BYTES
+        """Bytes that all members together may unpack to."""
 
     def sources(self) -> Iterator[Source]:
         stream = _Peekable(self._file, self._name)
@@ -255,7 +258,7 @@ class _Opened:
         content = _Peekable(unpacked, self._name)
         head = content.peek(archives.TAR_MAGIC_END)
         if archive_form(head) == "tar":
-            total = unpacked.meter.total = Total(self._size)
+            total = unpacked.meter.total = Total(self._size, self.most)
             yield from self._members(archives.tar_members(content, self._name), total)
             while self._member is None and content.read(limits.BLOCK_BYTES):
                 pass  # padding; only at the end is it known whether the packed data are whole
@@ -270,14 +273,16 @@ class _Opened:
     def _plain(self, stream: _Peekable) -> Iterator[Source]:
         form = archive_form(stream.peek(archives.TAR_MAGIC_END))
         if form == "tar":
-            yield from self._members(archives.tar_members(stream, self._name), Total(self._size))
+            yield from self._members(
+                archives.tar_members(stream, self._name), Total(self._size, self.most)
+            )
         elif form == "zip":
             if self._size is None:
                 raise SourceError(
                     f"{self._name}: a zip archive is read from its end, which a stream does not "
                     "allow; save it to a file first"
                 )
-            total = Total(self._size)
+            total = Total(self._size, self.most)
             listing = list(archives.zip_members(self._file, self._name, total))
             if len(listing) > limits.ARCHIVE_MEMBERS and not self._member:
                 raise self._too_many()

@@ -226,6 +226,7 @@ class Total:
     """
 
     size: int | None = None
+    most: int = limits.ARCHIVE_BYTES
     unpacked: int = 0
 
 
@@ -255,10 +256,10 @@ class Meter:
         self.total.unpacked += unpacked
         if self.total.size is not None:
             self._check_ratio(self.total.unpacked, self.total.size, "the archive ")
-        if self.total.unpacked > limits.ARCHIVE_BYTES:
+        if self.total.unpacked > self.total.most:
             raise LimitError(
                 f"{self.name}: the archive unpacks to more than "
-                f"{limits.ARCHIVE_BYTES >> 30} GiB; unpack it and give the files you need"
+                f"{self.total.most >> 20:,} MiB; unpack it and give the files you need"
             )
 
     def _check_ratio(self, unpacked: int, packed: int, what: str) -> None:

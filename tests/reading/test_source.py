@@ -17,6 +17,7 @@ from source_help import (
     LOG,
     MEMBERS,
     PACK,
+    exhaust,
     failure,
     make_tar,
     make_zip,
@@ -28,7 +29,7 @@ from source_help import (
 )
 
 from logparse import limits
-from logparse.errors import SourceError
+from logparse.errors import LimitError, SourceError
 from logparse.reading.source import Upload, expand, open_sources
 
 
@@ -239,3 +240,34 @@ def test_damaged_archives_cause_nothing_but_clear_errors(
             read(source)
     except SourceError as error:
         assert str(error).isprintable()  # noqa: PT017
+
+
+def test_an_uploaded_archive_has_a_limit_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UPLOAD_ARCHIVE_BYTES", 2 << 20)
+    path = make_zip(tmp_path, {"a.log": noisy(3 << 20)})
+    exhaust(open_sources(path))
+    with pytest.raises(LimitError, match="unpacks to more than 2 MiB"):
+        exhaust(open_sources(Upload("a.zip", Path(path).read_bytes())))
+
+
+def test_uploaded_events_never_touch_the_disk(
+    sample_logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from logparse.analysis import analyze_many
+    from logparse.reading import event_source
+
+    monkeypatch.setattr(event_source, "SPOOL_BYTES", 100)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a temporary file was made")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    folder = sample_logs / "keras-3.12.0" / "tensorboard"
+    members = {
+        str(one.relative_to(folder)): one.read_bytes() for one in sorted(folder.rglob("*tfevents*"))
+    }
+    packed = Path(make_zip(tmp_path, members)).read_bytes()
+    (found,) = analyze_many([Upload("events.zip", packed)])
+    assert found.epochs.height == 3  # type: ignore[union-attr]
