@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
     from logparse.analysis import Analysis
 
+AS_SHOWN = " (as shown)"
+"""What is added to the name of a line of which nothing was rebuilt."""
+
+NAME = 40
+"""Characters of a log's name in the legend: the last ones tell most."""
+
 
 def compared(
     analyses: Sequence[Analysis],
@@ -40,7 +46,7 @@ def compared(
         metric: its name as printed.
         align: what the horizontal axis counts; ``step``, ``epoch`` and ``relative`` begin
             at 0 for every run.
-        smoothing: batches that are averaged at each place; by default a 50th of a run, 1 for none.
+        smoothing: batches that are averaged at each place; by default a 30th of a run, 1 for none.
         names: what to call each analysis; by default where the names of the logs differ.
         theme: ``light`` or ``dark``.
 
@@ -61,7 +67,7 @@ def compared(
             title = place.title
             color = RUNS[theme][len(lines) % len(RUNS[theme])]
             dash = DASHES[len(lines) // len(RUNS[theme]) % len(DASHES)]
-            label = safe.figure(name, 40)
+            label = safe.figure(name if len(name) <= NAME else f"...{name[3 - NAME :]}", NAME)
             if analysis.runs.height > 1:
                 label += f", run {run}"
             line = _line(place, series, rows, smoothing, label)
@@ -81,19 +87,18 @@ def compared(
     return figure_of(
         [trace for line in lines for trace in line],
         title=f"{safe.figure(metric)} of {words.count(len(analyses), 'log')}",
-        note=_note(smoothing, validated=any(len(line) > 1 for line in lines)),
+        note=_note(lines, smoothing),
         x=title,
         y=safe.figure(metric),
         theme=theme,
     )
 
 
-def _note(smoothing: int | None, *, validated: bool) -> str:
-    window = (
-        "a 50th of its run" if smoothing is None else words.count(smoothing, "batch", "batches")
-    )
-    notes = [f"lines: mean over {window}"] if smoothing is None or smoothing > 1 else []
-    if validated:
+def _note(lines: list[list[Trace]], smoothing: int | None) -> str:
+    window = "a 30th of the run" if smoothing is None else f"{smoothing:,} batches"
+    averaged = any(not line[0]["name"].endswith(AS_SHOWN) for line in lines)
+    notes = [f"lines: mean over {window}"] if averaged and smoothing not in (0, 1) else []
+    if any(len(line) > 1 for line in lines):
         notes.append("squares: validation")
     return "; ".join(notes)
 
@@ -111,11 +116,11 @@ def _line(
     place: Axis, series: Series | None, rows: pl.DataFrame, smoothing: int | None, name: str
 ) -> Trace:
     """A run's batch values, averaged; as shown where nothing was rebuilt."""
-    window = round(float(place.done.sum()) / 50) if smoothing is None else smoothing
+    window = round(float(place.done.sum()) / 30) if smoothing is None else smoothing
     if series is not None and series.rebuilt is not None:
         epoch, step, y = _averaged(place, series, window)
     else:
-        name += " (as shown)"
+        name += AS_SHOWN
         if series is not None and series.shown is not None:
             epoch, step, y = (series.shown[key] for key in ("epoch", "step", "y"))
         else:
