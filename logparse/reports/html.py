@@ -9,15 +9,12 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from logparse.reports.epochs import Table
 from logparse.reports.safe import visible
@@ -240,24 +237,12 @@ def _section(section: Section, log: str) -> Json:
                 "id": f"{log}-{section.id}-{i}",
                 "title": chart.title,
                 "alt": chart.alt,
-                "figure": _small(json.loads(chart.figure.to_json())),
+                "figure": chart.figure.json(),
                 "table": _table(chart.table),
             }
             for i, chart in enumerate(section.charts, start=1)
         ],
     }
-
-
-def _small(figure: Json) -> Json:
-    """The figure with its arrays in single precision: seven digits are more than a screen shows."""
-    for trace in figure["data"]:
-        for key, array in trace.items():
-            if isinstance(array, dict) and array.get("dtype") == "f8":
-                numbers = np.frombuffer(base64.b64decode(array["bdata"]), np.float64)
-                if not (np.abs(numbers) > np.finfo(np.float32).max).any():
-                    half = base64.b64encode(numbers.astype(np.float32).tobytes()).decode()
-                    trace[key] = array | {"dtype": "f4", "bdata": half}
-    return figure
 
 
 def _table(table: Table) -> Json:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from logparse.reports import figures, words
+from logparse.reports import words
+from logparse.reports.drawing import single, timing
+from logparse.reports.drawing.series import metrics_of
+from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.epochs import Column, Table, epochs_table, runs_table
 from logparse.reports.safe import shorten, visible
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from logparse.analysis import Analysis
 
 CHARTS = 12
@@ -33,7 +34,7 @@ class Chart(NamedTuple):
 
     title: str
     alt: str
-    figure: go.Figure
+    figure: Sheet
     table: Table
 
 
@@ -75,7 +76,7 @@ def charts(analysis: Analysis, *, full: bool) -> list[Section]:
 
 
 def _curves(analysis: Analysis, table: Table) -> Section:
-    metrics = figures.metrics_of(analysis)
+    metrics = metrics_of(analysis)
     points = POINTS // max(1, min(len(metrics), CHARTS))
     found = []
     for metric in metrics[:CHARTS]:
@@ -85,7 +86,7 @@ def _curves(analysis: Analysis, table: Table) -> Section:
                 title=name,
                 alt=f"Line chart of {name} over {words.count(analysis.epochs.height, 'epoch')}: as "
                 "shown, and as rebuilt. Its numbers are in the table below.",
-                figure=figures.curves(analysis, metric.name, points=points),
+                figure=single.curves(analysis, metric.name, points=points),
                 table=_part(table, f"{name} of each epoch", group=metric.name),
             )
         )
@@ -101,11 +102,11 @@ def _times(analysis: Analysis, table: Table) -> Section:
         Chart(
             "time of each epoch",
             f"Bar chart of the time of {text}. Its numbers are in the table below.",
-            figures.times(analysis),
+            timing.times(analysis),
             times,
         )
     ]
-    steps = figures.steps(analysis)
+    steps = timing.steps(analysis)
     if steps.data:
         found.append(
             Chart(

@@ -9,12 +9,12 @@ import numpy as np
 from logparse.errors import UsageError
 from logparse.reading.records import Floats
 from logparse.reports.drawing.axes import Axis
+from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.thinning import Points
 from logparse.reports.drawing.traces import Fence, Trace
 from logparse.reports.palette import COLORS, Theme, template
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     import polars as pl
 
     from logparse.analysis import Analysis
@@ -75,7 +75,7 @@ def figure_of(
     theme: Theme,
     edges: Fence | None = None,
     place: Axis | None = None,
-) -> go.Figure:
+) -> Sheet:
     """The figure of some traces.
 
     Args:
@@ -88,8 +88,6 @@ def figure_of(
         edges: where the vertical axis ends; by default it holds everything.
         place: the run whose epochs are marked off.
     """
-    import plotly.graph_objects as go
-
     color = COLORS[theme]
     x_axis: dict[str, Any] = {"title": {"text": x}}
     y_axis: dict[str, Any] = {"title": {"text": y}}
@@ -117,8 +115,7 @@ def figure_of(
             x_axis["showgrid"] = False
             if len(place.epochs) <= WHOLE_TICKS:
                 x_axis["dtick"] = 1
-    # All at once: plotly takes a second to add 40 shapes one by one.
-    return go.Figure(data=traces, layout=layout)
+    return Sheet(traces, layout)
 
 
 def _nothing(color: dict[str, str]) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, Axis, axis
 from logparse.reports.drawing.frame import column, figure_of, rows_of
 from logparse.reports.drawing.series import BINS, Series, drawn
+from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import DASHES, RUNS, Theme
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     import polars as pl
 
     from logparse.analysis import Analysis
@@ -38,7 +38,7 @@ def compared(
     smoothing: int | None = None,
     names: Sequence[str] | None = None,
     theme: Theme = "light",
-) -> go.Figure:
+) -> Sheet:
     """One metric of many runs in one picture: batch values as rebuilt, and validation.
 
     Args:

@@ -10,11 +10,11 @@ from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, axis
 from logparse.reports.drawing.frame import column, count, figure_of, rows_of, run_of, which
 from logparse.reports.drawing.series import POINTS, Drawn, Series, drawn
+from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import COLORS, Theme
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     import polars as pl
 
     from logparse.analysis import Analysis
@@ -28,7 +28,7 @@ def curves(
     align: Align = "epoch",
     theme: Theme = "light",
     points: int = POINTS,
-) -> go.Figure:
+) -> Sheet:
     """One metric of one run: as shown, as rebuilt with its 95 % band, and its validation.
 
     Args:

@@ -13,12 +13,12 @@ from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, Axis, axis, time_unit
 from logparse.reports.drawing.frame import column, count, figure_of, run_of, which
 from logparse.reports.drawing.series import drawn
+from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.thinning import Points, thin
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import COLORS, Theme
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     import polars as pl
 
     from logparse.analysis import Analysis
@@ -27,7 +27,7 @@ BARS = 300
 """Epochs drawn as bars at most; of more, the slowest of each stretch."""
 
 
-def times(analysis: Analysis, *, run: int | None = None, theme: Theme = "light") -> go.Figure:
+def times(analysis: Analysis, *, run: int | None = None, theme: Theme = "light") -> Sheet:
     """How long each epoch took, split into first step, training, validation and what is unknown.
 
     Args:
@@ -113,7 +113,7 @@ def steps(
     run: int | None = None,
     align: Align = "epoch",
     theme: Theme = "light",
-) -> go.Figure:
+) -> Sheet:
     """Time a step takes over the run, between updates and in each epoch, and where it changed.
 
     Args:

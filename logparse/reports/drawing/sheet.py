@@ -1,0 +1,80 @@
+"""A figure as plain values: what plotly's script draws, made without checking each of them.
+
+``plotly.graph_objects`` looks at every value of a figure, which takes longer than all else that a
+page needs; ``figure`` hands over to it where a user works on with the figure.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Json = dict[str, Any]
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class Sheet:
+    """Traces and layout; the methods are those of a plotly figure.
+
+    Attributes:
+        data: the traces.
+        layout: the layout.
+    """
+
+    def __init__(self, data: list[Json], layout: Json) -> None:
+        self.data, self.layout = data, layout
+
+    def update_layout(self, **given: Any) -> None:
+        """Set entries of the layout."""
+        self.layout |= given
+
+    def update_xaxes(self, **given: Any) -> None:
+        """Set entries of the horizontal axis."""
+        self.layout.setdefault("xaxis", {}).update(given)
+
+    def update_yaxes(self, **given: Any) -> None:
+        """Set entries of the vertical axis."""
+        self.layout.setdefault("yaxis", {}).update(given)
+
+    def figure(self) -> go.Figure:
+        """The same as a plotly figure."""
+        import plotly.graph_objects as go
+
+        return go.Figure(data=self.data, layout=self.layout)
+
+    def json(self) -> Json:
+        """What plotly's script takes.
+
+        Arrays are in single precision: seven digits are more than a screen shows.
+        """
+        return {"data": _plain(self.data), "layout": _plain(self.layout)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return _packed(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _packed(array: NDArray[Any]) -> Any:
+    """An array as plotly's script reads it; one that holds no numbers as a list."""
+    if array.dtype.kind in "iub":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f":
+        return array.tolist()
+    beyond = array.dtype.itemsize > 4 and bool((np.abs(array) > _LARGEST).any())
+    array = array.astype(np.float64 if beyond else np.float32, copy=False)
+    packed = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    shape = {"shape": ", ".join(map(str, array.shape))} if array.ndim > 1 else {}
+    return {"dtype": f"f{array.dtype.itemsize}", "bdata": packed} | shape
