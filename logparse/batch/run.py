@@ -18,9 +18,15 @@ from logparse.batch.find import Found, digest, found_in
 from logparse.batch.folder import Folder
 from logparse.batch.progress import Progress
 from logparse.batch.state import Known, State
-from logparse.batch.work import Done, Entry, Log, Task, code_version, work
+from logparse.batch.work import Done, Entry, Log, Task, code_version, work_all
 from logparse.errors import LogparseError, UsageError
 from logparse.reading.archives import printable
+
+TOGETHER = 12
+"""Small logs that a worker reads together; more make an interruption cost more."""
+
+SMALL = 1 << 20
+"""Bytes up to which a log is small: beyond, its own size decides what it costs."""
 
 _OURS = re.compile(r"-[0-9a-f]{12}\.html\Z")
 """How the names of pages end."""
@@ -148,28 +154,33 @@ class _Batch:
 
     def _results(self, todo: list[Found], workers: Workers) -> Iterator[tuple[Found, Done]]:
         """What the workers make of the files, as it comes; what fails in one is a result, too."""
-        files = iter(todo)
-        running: dict[Future[Done], Found] = {}
+        lots = _lots(todo, max(1, min(TOGETHER, len(todo) // workers.window)))
+        running: dict[Future[list[Done | Exception]], list[Found]] = {}
         try:
             while True:
-                for file in islice(files, workers.window - len(running)):
-                    known = self._sure(file)
-                    task = Task(
-                        file.path,
-                        file.name,
-                        self.options,
-                        known.sha256 if known else None,
-                        self.code,
-                    )
-                    running[workers.executor.submit(work, task)] = file
+                for lot in islice(lots, max(workers.window - len(running), 0)):
+                    running[workers.executor.submit(work_all, self._tasks(lot))] = lot
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    file = running.pop(future)
-                    yield file, _outcome(future, file)
+                    lot = running.pop(future)
+                    if len(lot) > 1 and _is_lost(future):
+                        # One of them may be at fault: each goes alone.
+                        for file in lot:
+                            again = workers.executor.submit(work_all, self._tasks([file]))
+                            running[again] = [file]
+                    else:
+                        yield from zip(lot, _outcomes(future, lot), strict=True)
         finally:
             for future in running:
                 future.cancel()
+
+    def _tasks(self, files: list[Found]) -> list[Task]:
+        known = [self._sure(file) for file in files]
+        return [
+            Task(file.path, file.name, self.options, one.sha256 if one else None, self.code)
+            for file, one in zip(files, known, strict=True)
+        ]
 
     def _take(self, file: Found, done: Done) -> list[Log]:
         """Write the pages of a file and note it; the logs in it that failed."""
@@ -233,19 +244,51 @@ def _strict(entry: Entry) -> StrictError:
     return StrictError(f"{entry['log']}: {entry['reason']} (--strict stops at it)")
 
 
-def _outcome(future: Future[Done], file: Found) -> Done:
-    """What a worker made of a file; a fault of the worker is a log that failed."""
+def _lots(files: list[Found], most: int) -> Iterator[list[Found]]:
+    """Files that one worker reads together: small ones, at most so many."""
+    lot: list[Found] = []
+    for file in files:
+        if file.size > SMALL:
+            yield [file]
+            continue
+        lot.append(file)
+        if len(lot) == most:
+            yield lot
+            lot = []
+    if lot:
+        yield lot
+
+
+def _is_lost(future: Future[Any]) -> bool:
+    """Whether the worker died and its result with it."""
+    return not future.cancelled() and future.exception() is not None
+
+
+def _outcomes(future: Future[list[Done | Exception]], files: list[Found]) -> list[Done]:
+    """What a worker made of its files; a fault of the worker is a log that failed.
+
+    Raises:
+        UsageError: the worker runs another logparse.
+        LogparseError: the cluster is gone.
+    """
     try:
-        return future.result()
-    except UsageError:
-        raise
+        found = future.result()
     except CancelledError as error:
         raise LogparseError(
             "the cluster gave up the work; run the same command again to go on"
         ) from error
     except Exception as error:
-        reason = str(error) if isinstance(error, LogparseError) else _fault(error)
-        return Done("", [Log("failed", _failed(file, reason))])
+        found = [error for _ in files]
+    return [_outcome(one, file) for one, file in zip(found, files, strict=True)]
+
+
+def _outcome(found: Done | Exception, file: Found) -> Done:
+    if isinstance(found, Done):
+        return found
+    if isinstance(found, UsageError):
+        raise found
+    reason = str(found) if isinstance(found, LogparseError) else _fault(found)
+    return Done("", [Log("failed", _failed(file, reason))])
 
 
 def _fault(error: Exception) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from logparse.batch.find import content_hash, digest
 from logparse.errors import LogparseError, NotALogError, UsageError
 from logparse.reading.archives import printable
+from logparse.lockstep import run_in_step
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis, Failure
@@ -120,6 +121,11 @@ def work(task: Task) -> Done:
     watch.lap("hash")
     logs = list(_logs(task, watch))
     return Done(sha256, logs, time.monotonic() - start, watch.stages)
+
+
+def work_all(tasks: list[Task]) -> list[Done | Exception]:
+    """``work`` on several files, what their analyses have in common done as one."""
+    return run_in_step(work, tasks)
 
 
 class Stopwatch:

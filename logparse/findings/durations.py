@@ -7,6 +7,7 @@ errs on made series.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +88,7 @@ class Series:
         return slice(1 if self.starts else 0, None)
 
 
+@lru_cache(maxsize=1)
 def all_series(tables: Tables) -> list[Series]:
     """Runs as series of epochs. Epochs of another length than most of their run are left out."""
     found: list[Series] = []
@@ -125,7 +127,7 @@ def _floats(part: pl.DataFrame, name: str) -> Floats:
     """A column, nan where null or where there is none."""
     if name not in part.columns:
         return np.full(len(part), np.nan)
-    return np.array(part[name].cast(float).fill_null(np.nan).to_numpy(), float)
+    return np.array(part[name].to_numpy(), np.float64)  # null becomes nan
 
 
 def excess(series: Series, at: int, others: Bools) -> dict[str, float]:

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from logparse.reading.records import Floats, Ints
+from logparse.lockstep import share, shared
 from logparse.training.epochs import Bools
 from logparse.training.moves import Moves
 
@@ -115,6 +116,17 @@ def forward(x: Series, mv: Moves, sigma2: Floats, q: Floats, *, keep: bool) -> F
         q: the same shape, variance of one step of the level.
         keep: keep the states, for ``backward``.
     """
+    if len(x.t) and shared():
+        from logparse.training.merged import Forward, forward_all
+
+        key = (keep, x.double, sigma2.shape[:-1])
+        found: Filtered = share(forward_all, key, Forward(x, mv, sigma2, q, keep))
+        return found
+    return forward_alone(x, mv, sigma2, q, keep=keep)
+
+
+def forward_alone(x: Series, mv: Moves, sigma2: Floats, q: Floats, *, keep: bool) -> Filtered:
+    """``forward`` of these series, in this thread."""
     m, shape, double = len(x.t), sigma2.shape, x.double
     d, e = (3, 6) if double else (2, 3)
     kept = m if keep else 0
@@ -207,6 +219,19 @@ def backward(
         q: [s] as in ``forward``.
         gaps: also give the sum of the batches of every gap.
     """
+    if len(x.t) and shared():
+        from logparse.training.merged import Backward, backward_all
+
+        key = (gaps, x.double, sigma2.shape[:-1])
+        found: Smoothed = share(backward_all, key, Backward(x, mv, fl, sigma2, q, gaps))
+        return found
+    return backward_alone(x, mv, fl, sigma2, q, gaps=gaps)
+
+
+def backward_alone(
+    x: Series, mv: Moves, fl: Filtered, sigma2: Floats, q: Floats, *, gaps: bool
+) -> Smoothed:
+    """``backward`` of these series, in this thread."""
     m, shape, double = len(x.t), sigma2.shape, x.double
     zero = np.zeros(shape)
     ru, rz, rw, a, b, c, f, h, k = (zero,) * 9

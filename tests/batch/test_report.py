@@ -113,7 +113,9 @@ def test_what_is_known_is_not_read_again(place: Path, monkeypatch: pytest.Monkey
     summary = run(place / "tree", place / "out")
     assert (names, summary.new, summary.read) == ([], 0, len(REAL))
     # Then not even hashed.
-    monkeypatch.setattr(run_module, "work", lambda task: pytest.fail(f"{task.name} was opened"))
+    monkeypatch.setattr(
+        run_module, "work_all", lambda tasks: pytest.fail(f"{tasks[0].name} was opened")
+    )
     run(place / "tree", place / "out")
     assert contents(place / "out") == before
 
@@ -182,7 +184,7 @@ def test_a_worker_with_another_logparse_is_refused(
 def test_an_interrupted_report_goes_on(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, count = run_module.work, 0
+    real, count = work_module.work, 0
 
     def work(task: Any) -> Any:
         nonlocal count
@@ -191,7 +193,8 @@ def test_an_interrupted_report_goes_on(
             raise KeyboardInterrupt
         return real(task)
 
-    monkeypatch.setattr(run_module, "work", work)
+    monkeypatch.setattr(work_module, "work", work)
+    monkeypatch.setattr(run_module, "TOGETHER", 1)
     with pytest.raises(KeyboardInterrupt):
         run(made / "tree", tmp_path / "out")
     assert not (tmp_path / "out" / "index.html").exists()

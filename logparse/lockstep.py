@@ -1,0 +1,118 @@
+"""Several pieces of work in threads -> their alike steps done as one, so that each costs less.
+
+Small logs spend their time on Python between numpy's calls, and the same calls could serve many.
+Each piece of work runs in a thread of its own until it comes to a step that can be shared; when all
+have come to one, or ended, alike steps are done as one. Results are those of working one by one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Merge = Callable[[list[Any]], list[Any]]
+"""Arguments of several calls in, the result of each out."""
+
+_own = threading.local()
+
+
+@dataclass(slots=True)
+class _Call:
+    merge: Merge
+    key: Hashable
+    given: Any
+    done: bool = False
+    result: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    """The threads of one ``run_in_step``."""
+
+    active: int
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    waiting: list[_Call] = field(default_factory=list)
+
+    def call(self, call: _Call) -> Any:
+        with self.changed:
+            self.waiting.append(call)
+            self._work_if_all_wait()
+            while not call.done:
+                self.changed.wait()
+        if call.error:
+            raise call.error
+        return call.result
+
+    def leave(self) -> None:
+        with self.changed:
+            self.active -= 1
+            self._work_if_all_wait()
+
+    def _work_if_all_wait(self) -> None:
+        if not self.waiting or len(self.waiting) < self.active:
+            return
+        calls, self.waiting = self.waiting, []
+        by_key: dict[Hashable, list[_Call]] = {}
+        for call in calls:
+            by_key.setdefault((call.merge, call.key), []).append(call)
+        for alike in by_key.values():
+            _do(alike)
+        self.changed.notify_all()
+
+
+def _do(calls: list[_Call]) -> None:
+    try:
+        results = calls[0].merge([call.given for call in calls])
+        for call, result in zip(calls, results, strict=True):
+            call.result = result
+    except BaseException as error:  # handed on to the threads that asked
+        for call in calls:
+            call.error = error
+    for call in calls:
+        call.done = True
+
+
+def shared() -> bool:
+    """Whether this thread works together with others."""
+    return getattr(_own, "group", None) is not None
+
+
+def share(merge: Merge, key: Hashable, given: Any) -> Any:
+    """Do a step together with those of other threads that have the same ``merge`` and ``key``."""
+    group: _Group = _own.group
+    return group.call(_Call(merge, key, given))
+
+
+def run_in_step(work: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
+    """What ``work`` gives for each item, or the exception it raised."""
+    if len(items) == 1:
+        return [_outcome(work, items[0])]
+    group = _Group(len(items))
+    results: list[Any] = [None] * len(items)
+
+    def run(i: int) -> None:
+        _own.group = group
+        try:
+            results[i] = _outcome(work, items[i])
+        finally:
+            _own.group = None
+            group.leave()
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(items))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def _outcome(work: Callable[[T], Any], item: T) -> Any:
+    try:
+        return work(item)
+    except Exception as error:
+        return error
