@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from logparse.batch.find import content_hash, digest
 from logparse.errors import LogparseError, NotALogError, UsageError
-from logparse.reading.archives import printable
 from logparse.lockstep import run_in_step
+from logparse.reading.archives import printable
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis, Failure

@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from logparse.reading.records import Floats, Ints
 from logparse.lockstep import share, shared
+from logparse.reading.records import Floats, Ints
 from logparse.training.epochs import Bools
 from logparse.training.moves import Moves
 
