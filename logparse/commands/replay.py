@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from logparse.commands.common import (
@@ -19,21 +21,28 @@ from logparse.errors import UsageError
 from logparse.options import Arguments, Command, Parser
 
 if TYPE_CHECKING:
-    from logparse.replay.run import Outcome
+    from logparse.replay.trainer import Outcome
 
-ACTIONS = ("list", "run", "score")
+ACTIONS = ("list", "run", "score", "like")
+
+WORDS = {
+    "run": "Name scenarios, or all; logparse replay list shows them",
+    "score": "Name the folder that was run into",
+    "like": "Name a log",
+}
+"""What the actions need to be told."""
 
 DEFAULT_ROOT = "replays"
 """Folder that ``run`` writes into if none is named."""
 
 
 def _options(parser: Parser) -> None:
-    from logparse.replay.run import DEVICES, KERAS
     from logparse.replay.scenario import SCALES
+    from logparse.replay.trainer import DEVICES, KERAS
 
     choice_option(parser, "--scale", SCALES, "run: seconds, minutes, or the question's own size.")
-    choice_option(parser, "--device", DEVICES, "run: where to train.")
-    choice_option(parser, "--with", KERAS, "run: Keras 3, or Keras 2 as tf-keras.")
+    choice_option(parser, "--device", DEVICES, "run, like: where to train.")
+    choice_option(parser, "--with", KERAS, "run, like: Keras 3, or Keras 2 as tf-keras.")
     parser.option(
         "--weights",
         choices=("imagenet",),
@@ -44,12 +53,13 @@ def _options(parser: Parser) -> None:
     parser.option(
         "--memory", metavar="MB", type=count, help="run: most that a cache in memory may take."
     )
+    parser.option("--batch-size", metavar="N", type=count, help="like: if the log does not tell.")
     parser.option("--resume", action="store_true", help="run: keep what is done, do the rest.")
     parser.option(
         "-o",
         "--output",
         metavar="PATH",
-        help=f"run: folder to write into, {DEFAULT_ROOT} by default. score: file, form by suffix.",
+        help=f"run: folder, {DEFAULT_ROOT} by default. score, like: file, form by suffix.",
     )
     writing_options(parser)
 
@@ -59,7 +69,7 @@ COMMAND = Command(
     "logparse replay run epoch-jump --scale small",
     Arguments(
         "ACTION...",
-        "list; run SCENARIO... (or SCENARIO/VARIANT, or all); score FOLDER.",
+        "list; run NAME... (or all); score FOLDER; like LOG.",
         least=1,
     ),
     _options,
@@ -78,16 +88,12 @@ def run(given: Namespace) -> int:
     if action == "list":
         return _list()
     if not words:
-        raise UsageError(
-            "name scenarios to run, or all; logparse replay list shows them"
-            if action == "run"
-            else f"name the folder to score, like {DEFAULT_ROOT}"
-        )
-    return _run(given, words) if action == "run" else _score(given, words)
+        raise UsageError(f"{action} what? {WORDS[action]}")
+    return {"run": _run, "score": _score, "like": _like}[action](given, words)
 
 
 def _list() -> int:
-    from logparse.replay.run import all_scenarios
+    from logparse.replay.trainer import all_scenarios
     from logparse.reports.layout import wrap
     from logparse.reports.terminal import WIDTH
 
@@ -106,7 +112,7 @@ def _list() -> int:
 
 
 def _run(given: Namespace, words: list[str]) -> int:
-    from logparse.replay.run import run as train
+    from logparse.replay.trainer import run as train
     from logparse.reports.safe import visible
 
     root = given.output or DEFAULT_ROOT
@@ -135,18 +141,57 @@ def _run(given: Namespace, words: list[str]) -> int:
 
 
 def _score(given: Namespace, words: list[str]) -> int:
-    from logparse.files import write_atomic
     from logparse.replay import scores
-    from logparse.replay.score import score
+    from logparse.replay.scoring import score
 
     found = [one for word in words for one in score(word)]
+    forms = {"": scores.text, "txt": scores.text, "json": scores.document}
+    return _write(given, {suffix: partial(form, found) for suffix, form in forms.items()})
+
+
+def _like(given: Namespace, words: list[str]) -> int:
+    """Time the network of a log without input.
+
+    Raises:
+        UsageError: more than one log is named.
+    """
+    import json
+
+    from logparse.replay.likeness import like, text
+
+    if len(words) > 1:
+        raise UsageError("like takes one log")
+    found = like(
+        words[0],
+        batch_size=given.batch_size,
+        device=given.device,
+        keras=getattr(given, "with"),
+    )
+    return _write(
+        given,
+        {
+            "": lambda: text(found),
+            "txt": lambda: text(found) + "\n",
+            "json": lambda: json.dumps(found.to_dict(), indent=2) + "\n",
+        },
+    )
+
+
+def _write(given: Namespace, forms: dict[str, Callable[[], str]]) -> int:
+    """Print the text, or write a file in the form that its name's end says.
+
+    Raises:
+        UsageError: there is no such form.
+    """
+    from logparse.files import write_atomic
+
     if given.output in (None, "-"):
-        print(scores.text(found))
+        print(forms[""]())
         return FINE
-    forms = {".json": scores.document, ".txt": scores.text}
-    suffix = "." + given.output.rpartition(".")[2]
+    suffix = given.output.rpartition(".")[2]
     if suffix not in forms:
-        raise UsageError(f"{given.output}: name a file that ends in {', '.join(forms)}")
+        known = ", ".join(f".{form}" for form in forms if form)
+        raise UsageError(f"{given.output}: name a file that ends in {known}")
     with write_atomic(given.output, force=given.force) as file:
-        file.write(forms[suffix](found).encode())
+        file.write(forms[suffix]().encode())
     return FINE

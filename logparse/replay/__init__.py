@@ -6,16 +6,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logparse.replay.likeness import Likeness, like
     from logparse.replay.recorder import BatchRecorder
-    from logparse.replay.run import all_scenarios, estimate, jobs_of, run
-    from logparse.replay.score import Score, score
+    from logparse.replay.scoring import Score, score
+    from logparse.replay.trainer import all_scenarios, estimate, jobs_of, run
 
-__all__ = ["BatchRecorder", "Score", "all_scenarios", "estimate", "jobs_of", "run", "score"]
+_PLACES = {
+    "BatchRecorder": "recorder",
+    "Likeness": "likeness",
+    "Score": "scoring",
+    "all_scenarios": "trainer",
+    "estimate": "trainer",
+    "jobs_of": "trainer",
+    "like": "likeness",
+    "run": "trainer",
+    "score": "scoring",
+}
 
-_PLACES = {"BatchRecorder": "recorder", "Score": "score", "score": "score"}
+__all__ = [
+    "BatchRecorder",
+    "Likeness",
+    "Score",
+    "all_scenarios",
+    "estimate",
+    "jobs_of",
+    "like",
+    "run",
+    "score",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'logparse.replay' has no attribute {name!r}")
-    return getattr(import_module(f"logparse.replay.{_PLACES.get(name, 'run')}"), name)
+    return getattr(import_module(f"logparse.replay.{_PLACES[name]}"), name)

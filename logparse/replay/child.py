@@ -31,7 +31,7 @@ def main() -> None:
     news = os.fdopen(os.dup(1), "w", encoding="utf-8")
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)  # what an import prints belongs to no log
-    keras, tf, device = _start(order)
+    keras, tf, device = start(order)
     _tell(news, device=device)
     if device is None:
         return
@@ -51,7 +51,7 @@ def main() -> None:
             keras.backend.clear_session()
 
 
-def _start(order: dict[str, Any]) -> tuple[Any, Any, str | None]:
+def start(order: dict[str, Any]) -> tuple[Any, Any, str | None]:
     """Keras, TensorFlow and the device's name; None for a GPU that is not there."""
     import tensorflow as tf
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from logparse.replay.score import Part, Score
+from logparse.replay.scoring import Part, Score
 
 SCHEMA_VERSION = "1.0"
 """Of the JSON. 1.0: the first."""

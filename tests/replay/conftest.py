@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from logparse.replay.run import Outcome, run
+from logparse.replay.trainer import Outcome, run
 
 RUNS = (
     "epoch-jump/ordinary",

@@ -11,7 +11,7 @@ import pytest
 
 import logparse
 from logparse.replay import all_scenarios
-from logparse.replay.score import Score, judge, read_truth, score
+from logparse.replay.scoring import Score, judge, read_truth, score
 from tests.replay.conftest import LEGACY, RUNS, Replays
 
 pytestmark = pytest.mark.xdist_group("replay")

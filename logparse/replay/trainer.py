@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +33,14 @@ SPARE = 200_000_000
 
 MEMORY_SHARE = 0.5
 """Of the memory that is free at the start, a run may plan with this share."""
+
+NO_GPU = (
+    "TensorFlow sees no GPU here: use --device cpu, or see that nvidia-smi shows one and "
+    "logparse[replay-gpu] is installed"
+)
+
+PATIENCE = 5.0
+"""Seconds to wait for another run: the process of one that was killed takes a moment to end."""
 
 Say = Callable[[str], None]
 
@@ -150,8 +159,7 @@ def run(
         UsageError: a name or an option makes no sense, ``root`` holds runs that nothing was said
             about, there is not enough disk, no TensorFlow, or no GPU where one was asked for.
     """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise UsageError("replay needs TensorFlow: pip install 'logparse[replay]'")
+    need_tensorflow()
     jobs = jobs_of(words, scale, seed=seed, weights=weights)
     folder = Path(root)
     try:
@@ -182,13 +190,24 @@ def _locked(folder: Path) -> Iterator[IO[bytes]]:
     """
     with open(folder / ".replay.lock", "wb") as file:
         if fcntl is not None:
-            try:
-                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(
-                    f"{folder}: another replay is writing here; wait for it, or name another folder"
-                ) from None
+            end = time.monotonic() + PATIENCE
+            while not _lock(file):
+                if time.monotonic() > end:
+                    raise UsageError(
+                        f"{folder}: another replay is writing here; wait for it, or name another "
+                        "folder"
+                    )
+                time.sleep(0.1)
         yield file
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file, unless another process has."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _kept(job: Job, folder: Path, outcome: Outcome, *, resume: bool, force: bool) -> bool:
@@ -293,17 +312,13 @@ def _process(
         LogparseError: the process could not even begin.
     """
     order = {"root": str(folder.resolve()), "device": device, "keras": keras}
-    env = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
-    env |= {"TF_USE_LEGACY_KERAS": "1"} if keras == "tf-keras" else {"KERAS_BACKEND": "tensorflow"}
-    if device == "cpu":
-        env["CUDA_VISIBLE_DEVICES"] = "-1"
     with open(folder / ".replay.stderr", "w+b") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "logparse.replay.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=env,
+            env=environment(device, keras),
             text=True,
             pass_fds=(lock.fileno(),) if os.name == "posix" else (),
         )
@@ -352,10 +367,7 @@ class _News:
         """
         if "device" in news:
             if news["device"] is None:
-                raise UsageError(
-                    "TensorFlow sees no GPU here: use --device cpu, or see that nvidia-smi shows "
-                    "one and logparse[replay-gpu] is installed"
-                )
+                raise UsageError(NO_GPU)
             self.say(f"device: {news['device']}")
         elif "job" in news:
             self.current = news["job"]
@@ -370,6 +382,25 @@ class _News:
             self.outcome.made.append(self.folder / news["done"])
             self.say(f"{self.current}: done in {duration(news['seconds'])}")
             self.current, self.count = None, self.count + 1
+
+
+def need_tensorflow() -> None:
+    """Before anything is begun.
+
+    Raises:
+        UsageError: TensorFlow is not installed.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UsageError(
+            "replay needs TensorFlow: pip install 'logparse[replay]' (on Python 3.11 to 3.13)"
+        )
+
+
+def environment(device: str, keras: str) -> dict[str, str]:
+    """Environment of a process with TensorFlow."""
+    env = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+    env |= {"TF_USE_LEGACY_KERAS": "1"} if keras == "tf-keras" else {"KERAS_BACKEND": "tensorflow"}
+    return env | ({"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {})
 
 
 def free_memory() -> int:

@@ -1,0 +1,190 @@
+"""What a run leaves when it is refused, stopped, repeated or out of room: nothing is lost."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from logparse.errors import UsageError
+from logparse.replay import all_scenarios, estimate, jobs_of, run
+from logparse.replay.scenario import SCALES
+from logparse.replay.trainer import amount, duration
+from tests.replay.conftest import Replays
+
+pytestmark = pytest.mark.xdist_group("replay")
+
+COMMAND = [sys.executable, "-m", "logparse", "replay"]
+
+
+def _bytes(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "scale", "reason"),
+    [
+        (["epoch-jum"], "smoke", "no scenario 'epoch-jum'; did you mean epoch-jump?"),
+        (["x"], "smoke", "no scenario 'x'; there are epoch-jump, first-epoch"),
+        (
+            ["pipelines/cache"],
+            "smoke",
+            "pipelines has no variant 'cache'; did you mean cache-file?",
+        ),
+        (["clean"], "tiny", "no scale 'tiny'; there are smoke, small, full"),
+    ],
+)
+def test_a_mistyped_name_is_told(words: list[str], scale: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(words, tmp_path / "out", scale=scale)
+    assert reason in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_scenario_states_its_needs_at_every_scale(tmp_path: Path) -> None:
+    for one in all_scenarios():
+        needs = [estimate(jobs_of([one.name], scale), tmp_path) for scale in SCALES]
+        assert [need.seconds for need in needs] == sorted(need.seconds for need in needs)
+        assert [need.disk for need in needs] == sorted(need.disk for need in needs)
+        assert all(variant.says for variant in one.variants.values())
+
+
+def test_the_seed_s_cache_of_ninety_gigabytes_is_foreseen(tmp_path: Path) -> None:
+    (job,) = jobs_of(["pipelines/cache-memory"], "full")
+    assert amount(estimate([job], tmp_path).memory) == "92 GB"
+
+
+def test_a_cache_that_does_not_fit_is_refused_and_the_rest_is_kept(tmp_path: Path) -> None:
+    outcome = run(["pipelines/cache-memory"], tmp_path, memory=1_000_000)
+    assert outcome.made == []
+    assert outcome.failed == {
+        "pipelines-cache-memory": "refused: its cache in memory needs 6.6 MB and may take 1.0 MB; "
+        "take pipelines/cache-file, a smaller --scale, or --memory"
+    }
+    assert [path.name for path in tmp_path.iterdir()] == [".replay.lock"]
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 2 * 10**8))
+    with pytest.raises(UsageError, match=r"needs 3\.. MB of disk and 200 MB are free"):
+        run(["clean"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".replay.lock"]
+
+
+def test_without_tensorflow_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'logparse\[replay\]'"):
+        run(["clean"], tmp_path)
+
+
+def test_a_gpu_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    env = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}  # also where there is one
+    done = subprocess.run(
+        [*COMMAND, "run", "clean", "--device", "gpu", "-o", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("logparse: TensorFlow sees no GPU here")
+    assert "Traceback" not in done.stderr
+
+
+def test_two_runs_into_one_folder_at_once_do_not_mix(tmp_path: Path) -> None:
+    with open(tmp_path / ".replay.lock", "wb") as other:
+        fcntl.flock(other.fileno(), fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another replay is writing here"):
+            run(["clean"], tmp_path)
+
+
+def test_a_second_run_asks_what_to_do_and_changes_nothing(replays: Replays) -> None:
+    before = _bytes(replays.root / "clean-clean")
+    with pytest.raises(UsageError, match=r"exists; --resume keeps it and does the rest, --force"):
+        run(["clean"], replays.root, device="cpu")
+    kept = run(["clean"], replays.root, device="cpu", resume=True)
+    assert [path.name for path in kept.kept] == ["clean-clean"]
+    assert kept.made == []
+    with pytest.raises(UsageError, match="was made with other settings; name another folder"):
+        run(["clean"], replays.root, device="cpu", resume=True, seed=2)
+    assert _bytes(replays.root / "clean-clean") == before
+
+
+def test_a_killed_run_is_kept_beside_and_done_anew(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    process = subprocess.Popen(
+        [*COMMAND, "run", "clean", "--device", "cpu", "-o", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "epoch 1 of 5" in line:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    process.stderr.close()
+    left = (tmp_path / "clean-clean.partial" / "train.log").read_bytes()
+    assert left.startswith(b"Epoch 1/5")
+    assert not (tmp_path / "clean-clean").exists()
+    with pytest.raises(UsageError, match="left by a run that was stopped; --resume does it anew"):
+        run(["clean"], tmp_path, device="cpu")
+    outcome = run(["clean"], tmp_path, device="cpu", resume=True)
+    assert [path.name for path in outcome.made] == ["clean-clean"]
+    assert (tmp_path / "clean-clean.stopped-1" / "train.log").read_bytes() == left
+
+
+def test_a_full_disk_is_told_and_what_is_finished_stays(tmp_path: Path) -> None:
+    """No file may grow beyond 4 kB, as if the disk were full: also what Keras prints."""
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    done = tmp_path / "clean-clean"
+    done.mkdir()
+    (job,) = jobs_of(["clean"], "smoke")
+    (done / "meta.json").write_text(json.dumps({"settings": job.settings, "scale": "smoke"}))
+    found = subprocess.run(
+        [*COMMAND, "run", "clean", "augmentation/plain", "--resume", "-o", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        check=False,
+    )
+    assert found.returncode == 4
+    (last,) = [line for line in found.stderr.splitlines() if "the disk is full" in line]
+    assert "free some space, then the same command with --resume" in last
+    assert "Traceback" not in found.stderr
+    assert found.stdout == f"{done}\n"
+    assert not (tmp_path / "augmentation-plain").exists()
+    assert len((tmp_path / "augmentation-plain.partial" / "train.log").read_bytes()) <= 4096
+
+
+def test_sizes_and_times_are_told_in_words() -> None:
+    assert [amount(n) for n in (0, 999, 1500, 18e9, 9.2e10, 2e15)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.5 kB",
+        "18 GB",
+        "92 GB",
+        "2000 TB",
+    ]
+    assert [duration(n) for n in (3, 300, 14_400)] == ["3 s", "5 min", "4.0 h"]
