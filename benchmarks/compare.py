@@ -15,7 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from logparse.comparison.intervals import Mean, mean_of_epochs, mean_of_runs, ratio
+from logparse.comparison.constants import MOST_MORE
+from logparse.comparison.intervals import (
+    Mean,
+    mean_of_epochs,
+    mean_of_runs,
+    more_to_settle,
+    ratio,
+)
 from logparse.comparison.steady import run_of
 
 Floats = NDArray[np.float64]
@@ -103,6 +110,28 @@ def groups(rng: np.random.Generator, runs: int, repeat: int) -> Iterator[tuple[M
         yield base, side
 
 
+def asked_for(
+    rng: np.random.Generator, kind: str, n: int, slower: float, repeat: int
+) -> tuple[float, float]:
+    """Of unsure comparisons: epochs asked for, the median, and percent settled once they came."""
+    asked, settled = [], []
+    for _ in range(repeat):
+        base, side = LEVEL * (1 + 0.05 * noise(rng, kind, (2, n + MOST_MORE)))
+        side *= slower
+
+        def means(count: int, base: Floats = base, side: Floats = side) -> tuple[Mean, Mean]:
+            exact = np.zeros(count)
+            return mean_of_epochs(side[:count], exact), mean_of_epochs(base[:count], exact)
+
+        early = means(n)
+        if ratio(*early).low > 1 or (more := more_to_settle(*early, 1.0)) is None:
+            continue
+        later = ratio(*means(n + more))
+        asked.append(more)
+        settled.append(later.low > 1 or later.high < 1)
+    return (float(np.median(asked)), 100 * float(np.mean(settled))) if asked else (np.nan, np.nan)
+
+
 TABLES: dict[str, Callable[[Judged], str]] = {
     "Percent of comparisons of two equal pipelines whose interval holds 1:": (
         lambda row: f"{row.held:.1f}"
@@ -132,6 +161,14 @@ def main() -> None:
     _print("noise, printed", list(EPOCHS), rows)
     print("Groups of runs of 10 epochs; runs differ by 3 %, epochs by 2 % with AR(1) 0.5:\n")
     _print("runs a side", list(RUNS), {"": [judged(groups(rng, n, repeat)) for n in RUNS]})
+    print("Epochs that LP502 asks for, and percent of comparisons settled once they came:\n")
+    print("| noise, 5 % | really slower by | with 4 epochs | with 8 | with 15 |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for kind in NOISES:
+        for slower in (1.05, 1.1):
+            cells = [asked_for(rng, kind, n, slower, repeat // 4) for n in (4, 8, 15)]
+            texts = [f"{m:.0f}, {share:.0f} %" if share == share else "-" for m, share in cells]
+            print(f"| {kind} | {100 * slower - 100:.0f} % | {' | '.join(texts)} |", flush=True)
 
 
 def _print(head: str, columns: list[int], rows: dict[str, list[Judged]]) -> None:

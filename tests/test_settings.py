@@ -15,6 +15,7 @@ from logparse import cli
 from logparse.commands import commands
 from logparse.options import command_parser
 from logparse.settings import keys, settings_of
+from tests.comparison.logs import write_log
 
 LOG = """\
 Epoch 1/2
@@ -230,3 +231,13 @@ def test_every_setting_has_a_variable_of_its_own() -> None:
         "select": ["LP1"],
         "full": True,
     }
+
+
+def test_a_limit_in_the_file_fails_a_comparison(run: Run) -> None:
+    write_log(Path("old.log"), [30, 20, 21, 20, 21, 20, 21])
+    write_log(Path("new.log"), [30, 28, 29, 28, 29, 28, 29])
+    Path("logparse.toml").write_text("[compare]\nfail-if-slower = '5%'\n")
+    assert run("compare", "old.log", "new.log").code == 1
+    assert run("compare", "old.log", "new.log", "--fail-if-slower", "80%").code == 0
+    Path("logparse.toml").write_text("[compare]\nfail-if-slower = 5\n")
+    assert "fail-if-slower: '5' is not a percentage like 5%" in run("compare", "a", "b").err

@@ -10,22 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from logparse.comparison.constants import FEWEST, INDEPENDENT, MOST_MORE
 from logparse.reading.records import Floats
-
-FEWEST = 3
-"""Steady epochs below which there is no interval: two do not tell how much epochs differ."""
 
 LEVEL = 0.975
 """Upper end of a two-sided 95 % interval."""
 
-INDEPENDENT = 0.5
-"""Chance, before looking, that epochs do not resemble their neighbours at all."""
-
 CORRELATIONS = np.concatenate([[0.0], np.linspace(0.05, 0.9, 18)])
 """How much neighbours may resemble each other (AR(1)); the rest of the chance is spread evenly."""
-
-MOST_MORE = 1000
-"""More epochs than these are not worth asking for."""
 
 ROUND_OFF = 1e-12
 """A smaller part of a time is the arithmetic's own rounding."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from logparse.comparison.constants import SAME
 from logparse.comparison.intervals import (
     Mean,
     hedges_g,
@@ -24,9 +25,6 @@ from logparse.reading.records import Floats
 
 if TYPE_CHECKING:
     from logparse.comparison.sides import Side
-
-SAME = 1.05
-"""Ratios within this factor of 1 are the same for a user: less is not worth a look."""
 
 Row = dict[str, Any]
 

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from logparse.comparison.intervals import FEWEST, INDEPENDENT, MOST_MORE
-from logparse.comparison.timing import SAME
+from logparse.comparison.constants import FEWEST, INDEPENDENT, MOST_MORE, SAME
 from logparse.findings.registry import rule
 from logparse.reports import words
 
@@ -62,8 +61,9 @@ rule(
         f"stayed as they are; it says so where {MOST_MORE:,} more would not do."
     ),
     wrong_when=(
-        "The number that would settle it is an estimate from few epochs and is easily off by a "
-        "factor of two."
+        "The number that would settle it is an estimate from few epochs, easily off by a factor of "
+        "two: on made series 39 to 100 % of comparisons, most often three in four, were settled "
+        "once so many epochs had come."
     ),
     advice="Train more epochs on both sides, or several runs, and compare again.",
     source="Georges, Buytaert and Eeckhout, OOPSLA 2007; docs/compare.md.",

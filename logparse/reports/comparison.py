@@ -67,10 +67,7 @@ def view(comparison: Comparison, *, full: bool) -> View:
         found.append(_ratios_table(comparison))
     if comparison.metrics.height:
         found.append(_metrics_table(comparison, sides, full=full))
-    notes = _overtakes(comparison, None if full else SIDES) + [
-        f"{label(row['side'])}: {visible(row['text'])}" if row["side"] else visible(row["text"])
-        for row in comparison.notes.rows(named=True)
-    ]
+    notes = _overtakes(comparison, None if full else SIDES) + _notes(comparison)
     text = f"A, the baseline: {visible(base['name'])} ({counts})"
     return View(text, verdicts, found, notes)
 
@@ -282,6 +279,17 @@ def _reached(row: Row | None) -> str:
         text = words.estimate(row["value"], row["low"], row["high"])
     star = "*" if row["rebuilt"] else ""
     return f"{text}{star}" if row["at"] == "epoch" else f"{text}{star} [{row['epoch']}]"
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """Each note once, with the sides it is about."""
+    by: dict[str, list[str]] = {}
+    for row in comparison.notes.rows(named=True):
+        by.setdefault(row["text"], []).extend([label(row["side"])] if row["side"] else [])
+    return [
+        f"{words.listing(sides)}: {visible(text)}" if sides else visible(text)
+        for text, sides in by.items()
+    ]
 
 
 def _overtakes(comparison: Comparison, limit: int | None) -> list[str]:

@@ -1,0 +1,13 @@
+"""What both the arithmetic of a comparison and the text of its rules need: numbers, no imports."""
+
+FEWEST = 3
+"""Steady epochs below which there is no interval: two do not tell how much epochs differ."""
+
+INDEPENDENT = 0.5
+"""Chance, before looking, that epochs do not resemble their neighbours at all."""
+
+MOST_MORE = 1000
+"""More epochs than these are not worth asking for."""
+
+SAME = 1.05
+"""Ratios within this factor of 1 are the same for a user: less is not worth a look."""
