@@ -46,6 +46,13 @@ class Again:
         self._kept: list[Batch] | None = []
         self._rows = 0
 
+    def copy(self) -> Again:
+        """One that keeps the same batches, and goes on by itself."""
+        other = Again(self._options, self._chunks, self._scalars)
+        other._kept = None if self._kept is None else self._kept.copy()
+        other._rows = self._rows
+        return other
+
     def keep(self, batch: Batch) -> None:
         """Keep a batch while the log is short, or cannot be read again."""
         if self._kept is None:

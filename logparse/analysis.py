@@ -234,7 +234,7 @@ def analyze(
         >>> analysis.runs["law"].to_list()
         ['mean of means, true end']
     """
-    options = _options(reader, law, keras, batch_size, select, ignore, sha256, restarts=restarts)
+    options = options_of(reader, law, keras, batch_size, select, ignore, sha256, restarts=restarts)
     found = _single(log, options)
     if events is None:
         return found
@@ -282,7 +282,7 @@ def analyze_many(
     if (events := options.pop("events", None)) is not None:
         yield _with_events(list(paths), events, options)
         return
-    given = _options(**options)
+    given = options_of(**options)
     for path in paths:
         if isinstance(path, Upload):
             yield from _sources(path, given)
@@ -325,10 +325,10 @@ def _together(text: Analysis, events: Analysis, options: Options) -> Analysis:
 
 def analyze_file(path: str, **options: Any) -> Iterator[Analysis | Failure]:
     """Analyse each log in a file found in a folder; what is no log is skipped, and says so."""
-    yield from _sources(path, _options(**options), skip_foreign=True)
+    yield from _sources(path, options_of(**options), skip_foreign=True)
 
 
-def _options(
+def options_of(
     reader: str | None = None,
     law: str | None = None,
     keras: str | None = None,
@@ -339,6 +339,11 @@ def _options(
     progress: Progress | None = None,
     restarts: Restarts = "keep",
 ) -> Options:
+    """The keywords of ``analyze`` as checked options.
+
+    Raises:
+        UsageError: one of them makes no sense.
+    """
     if reader is not None:
         check_name(reader)
     if law is not None and law not in SHOWN_LAWS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from logparse.again import Again
 from logparse.analysis import Analysis, analysis_of
@@ -71,10 +71,18 @@ class Live:
     Args:
         title: what the log is called.
         options: as of ``analyze``.
+        chunks: reads the log again, for the tables ``updates`` and ``batches`` of its analyses;
+            without it they are empty.
     """
 
-    def __init__(self, title: str, options: Options) -> None:
+    def __init__(
+        self,
+        title: str,
+        options: Options,
+        chunks: Callable[[], Iterator[Chunk]] | None = None,
+    ) -> None:
         self.title, self.options = title, options
+        self._again = Again(options, chunks) if chunks else None
         self._head = b""
         self._pipeline: Pipeline | None = None
 
@@ -89,7 +97,7 @@ class Live:
             data, self._head = self._head, b""
         log = self._pipeline.log
         assert isinstance(log, LiveLog)
-        _take(self._pipeline, log.reader.feed(data))
+        _take(self._pipeline, log.reader.feed(data), self._again)
 
     def _reader(self) -> tuple[Reader, str] | None:
         """The reader, once the log's beginning tells it or is long enough to give up waiting."""
@@ -103,21 +111,21 @@ class Live:
         return reader_named(name), reason
 
     def analysis(self) -> Analysis | None:
-        """What the log says so far; None while there is no training in it.
-
-        The tables ``updates`` and ``batches`` are empty.
-        """
+        """What the log says so far; None while there is no training in it."""
         if self._pipeline is None or not self._pipeline.seen:
             return None
         ended = copy.deepcopy(self._pipeline)
         log = ended.log
         assert isinstance(log, LiveLog)
-        _take(ended, log.reader.finish())
-        for _ in ended.finish():
-            pass
-        return analysis_of(ended, Again(self.options))
+        again = self._again.copy() if self._again else None
+        _take(ended, log.reader.finish(), again)
+        for batch in ended.finish():
+            if again:
+                again.keep(batch)
+        return analysis_of(ended, again or Again(self.options))
 
 
-def _take(pipeline: Pipeline, chunk: Chunk) -> None:
-    for _ in pipeline.take(chunk):
-        pass  # what is kept of the epochs is enough
+def _take(pipeline: Pipeline, chunk: Chunk, again: Again | None) -> None:
+    for batch in pipeline.take(chunk):
+        if again:  # else what is kept of the epochs is enough
+            again.keep(batch)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from logparse.analysis import Analysis, analyze
+from logparse.analysis import Analysis, analyze, options_of
 from logparse.batch.find import stamp_of
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
 from logparse.hook import Runner
@@ -160,7 +160,7 @@ class Watch:
         elif is_event_file(path) and os.path.exists(path):
             source = EventsSource(path, options)
         else:
-            source = TextSource(path, Options(**options))
+            source = TextSource(path, options_of(**options))
         return Watched(path, source, self._names[path], news_at=self.clock())
 
     def look(self) -> None:

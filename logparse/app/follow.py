@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
 
-from logparse.app.store import File, Log, Store
+from logparse.again import text_again
+from logparse.analysis import options_of
+from logparse.app.store import File, Given, Log, Store
 from logparse.errors import LogparseError
+from logparse.live import Live
+from logparse.reading.follow import Follower, News
 from logparse.reading.source import expand
 from logparse.reports import words
 
 SECONDS = 2
 """Between two looks at the file."""
+
+COST = 10
+"""Times that an analysis took which must pass before the next."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """A text file that is read on from where it was left."""
+
+    id: str
+    given: Given
+    follower: Follower
+    live: Live
+    due: float = 0.0
+    """When it may be analysed next."""
+    dirty: bool = False
+    """Something came since the last analysis."""
 
 
 def follow(store: Store, log: Log) -> None:
@@ -21,26 +44,86 @@ def follow(store: Store, log: Log) -> None:
     if log.file.path is None:
         return
     if st.toggle("Follow this log as it grows", key="follow", bind="query-params"):
-        _watch(store, log.file)
+        _watch(store, log)
+    else:
+        st.session_state.pop("tail", None)
 
 
 @st.fragment(run_every=SECONDS)
-def _watch(store: Store, file: File) -> None:
-    """Look whether the files are other than at the last look; then read them again."""
-    found = _look(file)
-    if found != store.version(file):
-        first = not store.version(file)
-        store.changed(file, found)
-        if not first:
+def _watch(store: Store, log: Log) -> None:
+    """Look whether there is more than at the last look, and show it."""
+    found = _look(log.file)
+    tail = _tail(store, log) if found else None
+    if tail:
+        if _read_on(store, log.file, tail):
             st.rerun()
-    size, _, changed = found.partition("@")
-    if changed:
-        when = datetime.fromtimestamp(float(changed)).strftime("%H:%M:%S")
-        st.caption(f"{words.count(int(size), 'byte')}, last written at {when}")
+    elif found and found != store.version(log.file):
+        store.changed(log.file, found)
+        st.rerun()
+    size, _, when = found.partition("@")
+    if when:
+        clock = datetime.fromtimestamp(float(when)).strftime("%H:%M:%S")
+        st.caption(f"{words.count(int(size), 'byte')}, last written at {clock}")
+    else:
+        st.caption("The log is not there at the moment.")
+
+
+def _tail(store: Store, log: Log) -> Tail | None:
+    """What reads on where it left off; None for archives, folders and events, read as a whole."""
+    path, given = log.file.path, store.given.get(log.file.id, ())
+    assert path is not None
+    kept: Tail | None = st.session_state.get("tail")
+    if kept and kept.id == log.file.id and kept.given == given:
+        return kept
+    st.session_state.pop("tail", None)
+    if not os.path.isfile(path):
+        return None
+    options = options_of(**dict(given))
+    live = Live(log.name, options, lambda: text_again(path, log.name, options))
+    tail = Tail(log.file.id, given, Follower(path), live)
+    with st.spinner("Reading up to its end"):
+        _poll(tail)
+        if live.analysis() is None:  # not a plain text
+            return None
+    tail.dirty = tail.follower.size != log.analysis.source.size
+    st.session_state["tail"] = tail
+    return tail
+
+
+def _poll(tail: Tail) -> bool:
+    """Read what is new; False if the file is another one now."""
+    for item in tail.follower.poll():
+        if isinstance(item, News):
+            return False
+        tail.live.feed(item)
+        tail.dirty = True
+    return True
+
+
+def _read_on(store: Store, file: File, tail: Tail) -> bool:
+    """Whether there is something new to show; a file that began anew is read anew."""
+    try:
+        goes_on = _poll(tail)
+    except LogparseError:
+        goes_on = False
+    if not goes_on:
+        st.session_state.pop("tail", None)
+        store.again(file)
+        return True
+    if not tail.dirty or time.monotonic() < tail.due:
+        return False
+    begun = time.monotonic()
+    found = tail.live.analysis()
+    tail.due = time.monotonic() + COST * (time.monotonic() - begun)
+    tail.dirty = False
+    if found is None:
+        return False
+    store.put(store.key(file), [found])
+    return True
 
 
 def _look(file: File) -> str:
-    """Size and time of the last change of all that a path holds."""
+    """Size and time of the last change of all that a path holds; empty if it is gone."""
     assert file.path is not None
     try:
         found = [os.stat(path) for path in expand([file.path])]

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from logparse import limits, samples
 from logparse.analysis import Analysis, Failure, analyze
@@ -269,6 +270,30 @@ def test_excerpt_agrees_with_the_lines_of_the_findings(sample_logs: Path) -> Non
     for row in logparse.analyze(path).messages.rows(named=True)[:20]:
         (line,) = excerpt(str(path), str(path), row["line"], row["line"])
         assert row["text"].strip() in line.texts[-1] + line.texts[0]
+
+
+@pytest.mark.parametrize("kept", [10, 1_000_000])
+def test_a_log_that_grows_has_all_tables(
+    kept: int, tmp_path: Path, sample_logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from logparse.again import text_again
+    from logparse.live import Live
+    from logparse.pipeline import Options
+
+    monkeypatch.setattr("logparse.again.KEPT_ROWS", kept)  # few: they are read again
+    whole = (sample_logs / "tf-2.3.4" / "messages.log").read_bytes()
+    path = tmp_path / "train.log"
+    live = Live(str(path), Options(), lambda: text_again(str(path), str(path), Options()))
+    for end in (len(whole) // 3, len(whole) * 2 // 3, len(whole)):
+        before = path.stat().st_size if path.exists() else 0
+        live.feed(whole[before:end])
+        path.write_bytes(whole[:end])
+        found = live.analysis()
+        expected = analyze(path)
+        assert found is not None
+        for name in ("epochs", "metrics", "findings", "updates", "batches"):
+            # Times are sums; where one part ends and the next begins moves their last digit.
+            assert_frame_equal(found.table(name), expected.table(name), abs_tol=1e-12)
 
 
 def test_excerpt_of_a_member_of_an_archive(tmp_path: Path) -> None:
