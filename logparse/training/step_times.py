@@ -63,6 +63,8 @@ class StepSample:
 
     def __init__(self) -> None:
         self.found: list[tuple[int, StepTimes]] = []
+        self._looked: list[int] = []
+        """Places of the epochs looked at, whether they told anything or not."""
         self._stride = 1
         self._next = self._seen = 0
 
@@ -76,10 +78,12 @@ class StepSample:
         end = self._seen + len(epochs)
         while self._next < end:
             place = self._next
-            if len(self.found) >= KEPT:
+            if len(self._looked) >= KEPT:
                 self._stride *= 2
+                self._looked = [one for one in self._looked if one % self._stride == 0]
                 self.found = [pair for pair in self.found if pair[0] % self._stride == 0]
             if place % self._stride == 0:
+                self._looked.append(place)
                 i = place - self._seen
                 rows = int(epochs.starts[i + 1] - epochs.starts[i])
                 times = step_times(epochs.part(i, i + 1), laws) if rows > FEWEST_STEPS else None

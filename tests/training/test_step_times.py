@@ -9,6 +9,7 @@ import pytest
 
 import logparse
 from logparse.reading.records import Floats
+from logparse.training import step_times as training_step_times
 from logparse.training.clock_bounds import ANY_LAW
 from logparse.training.epochs import Epochs, joined
 from logparse.training.step_times import KEPT, StepSample, StepTimes, step_times
@@ -91,6 +92,16 @@ def test_the_same_epochs_however_a_run_comes() -> None:
     assert pieces.found == whole.found
     assert [place for place, _ in whole.found] == list(range(0, 70, 8))
     assert len(whole.found) <= KEPT
+
+
+def test_few_epochs_are_looked_at_also_where_none_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(training_step_times, "step_times", lambda *given: tried.append(given))
+    sample, part = StepSample(), epochs_of(flat(50))
+    for _ in range(1000):
+        sample.look(part, ANY_LAW)
+    assert KEPT < len(tried) <= KEPT * (1 + np.log2(1000 / KEPT) / 2) + KEPT
+    assert sample.found == []
 
 
 def test_times_left_of_long_steps_tell_them_too() -> None:
