@@ -107,16 +107,14 @@ class Again:
 
     def _rebuilt(self, run: int, epochs: Epochs) -> pl.DataFrame:
         """The batch values behind the updates of some epochs."""
+        import polars as pl
+
         law = self.laws[run]
         names = sorted(epochs.values, key=lambda name: self.order[name])
-        found = rebuild.batches(
-            replace(epochs, values={name: epochs.values[name] for name in names}),
-            law.inverse,
-            batch_size=law.batch_size,
-            last_size=law.last_size,
-            late_end=law.late_end,
-        )
-        return frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
+        epochs = replace(epochs, values={name: epochs.values[name] for name in names})
+        other = int(bool(law.first) and epochs.epoch[0] == 1)
+        parts = ((epochs.part(0, other), law.first), (epochs.part(other, len(epochs)), law.inverse))
+        return pl.concat(_inverted(part, run, law, name) for part, name in parts if len(part))
 
     def _batches(self) -> Iterator[Batch]:
         if self._kept is not None:
@@ -135,6 +133,19 @@ def text_again(spec: str | Upload, name: str, options: Options) -> Iterator[Chun
         if source.name == name:
             yield from TextLog(Recognised(source, options.reader)).chunks()
             return
+
+
+def _inverted(epochs: Epochs, run: int, law: Law, inverse: str | None) -> pl.DataFrame:
+    """Rows of ``batches``: epochs of one run, inverted by one law."""
+    found = rebuild.batches(
+        epochs,
+        inverse,
+        batch_size=law.batch_size,
+        last_size=law.last_size,
+        late_end=law.late_end,
+        unknown_length=law.unknown_length,
+    )
+    return frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
 
 
 def _updates(batch: Batch, run: int, laws: Laws) -> dict[str, Any]:

@@ -209,7 +209,7 @@ class Pipeline:
         return sorted(self.parts.values(), key=lambda parts: parts.run.number)
 
     def _law(self, parts: _RunParts) -> Law:
-        found = parts.evidence.decide()
+        found = replace(parts.evidence.decide(), unknown_length=parts.run.unknown_length)
         if not self.options.law:
             return found
         asked = f"Keras {self.options.keras}" if self.options.keras else "this law"

@@ -91,6 +91,9 @@ class Law:
     first: str | None = None
     """Law of the run's first epoch, where it is another: the first fit of a model under TF 2.4."""
 
+    unknown_length: bool = False
+    """Keras did not know the number of steps, see ``rebuild.lost_end``."""
+
     @property
     def inverse(self) -> str | None:
         """The law to invert by. The blend is in the last line only, within its bounds."""

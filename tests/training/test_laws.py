@@ -169,8 +169,17 @@ ERAS = {
 @pytest.mark.parametrize("version", ERAS)
 def test_law_of_real_logs(shared_logs: Path, version: str) -> None:
     decided = 0
-    for kind in ("fit.pipe", "throttled.tty", "outer.pipe", "messages.pipe", "nan.pipe"):
+    for kind in (
+        "fit.pipe",
+        "throttled.tty",
+        "outer.pipe",
+        "messages.pipe",
+        "nan.pipe",
+        "unknown.pipe",
+    ):
         log = shared_logs / "eras" / version / f"{kind}.log"
+        if not log.exists():  # Keras 2 knows no data of unknown length
+            continue
         found = logparse.analyze(str(log)).runs["law"].to_list()
         assert set(found) <= ERAS[version] | {None}, (version, kind, found)
         decided += None not in found
