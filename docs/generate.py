@@ -47,6 +47,7 @@ TABLE_TEXTS = {
     "metrics": "One row an epoch and metric.",
     "batches": "One row a shown interval and metric: what the batches in it did.",
     "findings": "One row a rule that fired.",
+    "unjudged": "One row a rule and run that the log has too little for: silence is no verdict.",
     "messages": "One row a message that a callback or Keras printed.",
     "rejects": "One row a piece of input that looked like data and could not be read.",
     "agreement": "One row an epoch and metric that both a text and its events hold.",

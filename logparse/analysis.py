@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -74,6 +74,7 @@ class Analysis:
     epochs = property(lambda self: self._tables["epochs"])
     metrics = property(lambda self: self._tables["metrics"])
     findings = property(lambda self: self._tables["findings"])
+    unjudged = property(lambda self: self._tables["unjudged"])
     messages = property(lambda self: self._tables["messages"])
     rejects = property(lambda self: self._tables["rejects"])
     step_times = property(lambda self: self._tables["step_times"])
@@ -319,7 +320,7 @@ def _together(text: Analysis, events: Analysis, options: Options) -> Analysis:
     if events.source.reader != EVENTS:
         raise UsageError(f"{events.source.name}: no TensorBoard events")
     source, tables, again = together(text, events)
-    tables["findings"] = _findings(tables, options)
+    tables |= _judged(tables, options)
     return Analysis(source, tables, again)
 
 
@@ -416,13 +417,23 @@ def analysis_of(pipeline: Pipeline, again: Again) -> Analysis:
     tables, laws = pipeline.tables()
     again.laws, again.order = laws, pipeline.order
     again.numbers = {run.first_byte: run.number for run in pipeline.runs.runs}
-    tables["findings"] = _findings(tables, options)
+    tables |= _judged(tables, options)
     return Analysis(info, tables, again)
 
 
-def _findings(tables: dict[str, pl.DataFrame], options: Options) -> pl.DataFrame:
-    from logparse.findings.registry import Tables, find
+def _judged(tables: dict[str, pl.DataFrame], options: Options) -> dict[str, pl.DataFrame]:
+    """The tables ``findings`` and ``unjudged``."""
+    from logparse.findings.registry import Tables, chosen, find
+    from logparse.findings.unjudged import unjudged
 
     small = Tables(**{name: tables[name] for name in Tables.__dataclass_fields__})
     found = find(small, select=options.select, ignore=options.ignore)
-    return frame("findings", {key: [getattr(f, key) for f in found] for key in empty("findings")})
+    silent = [one for one in unjudged(small) if chosen(one.code, options.select, options.ignore)]
+    return {
+        "findings": frame("findings", _columns("findings", found)),
+        "unjudged": frame("unjudged", _columns("unjudged", silent)),
+    }
+
+
+def _columns(name: str, rows: Sequence[object]) -> dict[str, list[Any]]:
+    return {key: [getattr(row, key) for row in rows] for key in empty(name)}

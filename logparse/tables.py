@@ -170,6 +170,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _c("n", "int", "observations behind the judgement", null="not counted"),
         _c("advice", "str", "what to do next"),
     ),
+    "unjudged": (
+        _c("code", "str", "rule that says nothing about the run"),
+        _RUN,
+        _c("reason", "str", "what it lacks"),
+    ),
     "messages": (
         _RUN_OR_NONE,
         _c("epoch", "int", "epoch it was printed in", null="before the first epoch"),

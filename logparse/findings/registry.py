@@ -138,6 +138,13 @@ def load() -> dict[str, Rule]:
     return RULES
 
 
+def chosen(code: str, select: Iterable[str] | None, ignore: Iterable[str]) -> bool:
+    """Whether a code, or its beginning, is asked for and not to be left out."""
+    unwanted = tuple(ignore)
+    wanted = tuple(select) if select is not None else ("",)
+    return code.startswith(wanted) and not (unwanted and code.startswith(unwanted))
+
+
 def find(
     tables: Tables, *, select: Iterable[str] | None = None, ignore: Iterable[str] = ()
 ) -> list[Finding]:
@@ -148,13 +155,10 @@ def find(
         select: codes to look for, or their beginnings (``LP1``); all by default.
         ignore: codes not to look for, or their beginnings.
     """
-    wanted = tuple(select) if select is not None else ("",)
-    unwanted = tuple(ignore)
+    codes = (tuple(select) if select is not None else None, tuple(ignore))
     found: list[Finding] = []
     for code, one in sorted(load().items()):
-        if one.check is None:
-            continue
-        if code.startswith(wanted) and not (unwanted and code.startswith(unwanted)):
+        if one.check is not None and chosen(code, *codes):
             found += one.check(tables)
     order = {"error": 0, "warning": 1, "info": 2}
     return sorted(found, key=lambda f: (order[f.severity], f.run or 0, f.epoch or 0, f.code))

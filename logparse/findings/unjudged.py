@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from logparse.findings.model import FEWEST_AT_CHANCE, samples_of
 from logparse.findings.networks import networks
 from logparse.findings.registry import Tables
 from logparse.findings.time import FEWEST_VALIDATED
+from logparse.findings.wording import count
 from logparse.training.step_times import FEWEST_STEPS
 
 TIMED = ("LP201", "LP202", "LP203", "LP204", "LP205", "LP206")
@@ -44,20 +45,27 @@ def unjudged(tables: Tables) -> list[Unjudged]:
     found: list[Unjudged] = []
     timed = {series.run: series for series in all_series(tables)}
     gaps = {one.run: len(one.seconds) for one in all_gaps(tables)}
-    curves = list(all_curves(tables).values())
     stepped = {run for run, _ in known_steps(tables)}
-    validated = {run: _longest(train for train, _ in pairs(tables) if train.run == run)
-                 for run in tables.runs["run"]}  # fmt: skip
+    curves = _by_run(all_curves(tables).values())
+    validated = _by_run(train for train, _ in pairs(tables) if train.loss)
     for run in tables.runs["run"].to_list():
-        mine = [curve for curve in curves if curve.run == run]
         reasons = dict(_of_times(timed.get(run)))
         if gaps.get(run, 0) < FEWEST_GAPS:
-            reasons["LP207"] = f"headers tell {gaps.get(run, 0)} gaps, {FEWEST_GAPS} needed"
-        reasons |= dict(_of_curves(mine, validated[run]))
+            reasons["LP207"] = _lacks(
+                gaps.get(run, 0), "gap", "between stamped headers", FEWEST_GAPS
+            )
+        reasons |= dict(_of_curves(curves.get(run, []), _longest(validated.get(run, []))))
         reasons |= dict(_of_networks(tables, run))
         if run not in stepped:
             reasons["LP404"] = f"no later epoch tells the time of {FEWEST_STEPS} single steps"
         found += [Unjudged(code, run, reason) for code, reason in sorted(reasons.items())]
+    return found
+
+
+def _by_run(curves: Iterable[Curve]) -> dict[int, list[Curve]]:
+    found: dict[int, list[Curve]] = {}
+    for curve in curves:
+        found.setdefault(curve.run, []).append(curve)
     return found
 
 
@@ -70,10 +78,13 @@ def _of_times(series: Series | None) -> Iterator[tuple[str, str]]:
     needs |= {"LP204": FEWEST_FOR_CHANGE, "LP205": FEWEST, "LP402": FEWEST_AFTER_FIRST}
     for code, least in needs.items():
         if n < least:
-            yield code, f"{n} complete epochs after the first, {least} needed"
+            yield code, _lacks(n, "complete epoch", "after the first", least)
     validated = int(np.isfinite(series.validation).sum())
     if validated < FEWEST_VALIDATED:
-        yield "LP206", f"{validated} epochs tell their validation time, {FEWEST_VALIDATED} needed"
+        yield (
+            "LP206",
+            _lacks(validated, "epoch", "with a validation time", FEWEST_VALIDATED),
+        )
 
 
 def _of_curves(curves: list[Curve], validated: int) -> Iterator[tuple[str, str]]:
@@ -81,12 +92,15 @@ def _of_curves(curves: list[Curve], validated: int) -> Iterator[tuple[str, str]]
     needs = {"LP302": FEWEST_TO_DIVERGE, "LP303": FEWEST_FLAT, "LP305": FEWEST_FOR_SPIKES}
     for code, least in needs.items():
         if losses < least:
-            yield code, f"{losses} epochs show a loss, {least} needed"
+            yield code, _lacks(losses, "epoch", "with a loss", least)
     if validated < FEWEST_TO_RISE:
-        yield "LP304", f"{validated} epochs show a validation loss, {FEWEST_TO_RISE} needed"
+        yield (
+            "LP304",
+            _lacks(validated, "epoch", "with a validation loss", FEWEST_TO_RISE),
+        )
     rated = _longest(curve for curve in curves if curve.accuracy)
     if rated < FEWEST_AT_CHANCE:
-        yield "LP306", f"{rated} epochs show an accuracy, {FEWEST_AT_CHANCE} needed"
+        yield "LP306", _lacks(rated, "epoch", "with an accuracy", FEWEST_AT_CHANCE)
 
 
 def _of_networks(tables: Tables, run: int) -> Iterator[tuple[str, str]]:
@@ -98,5 +112,10 @@ def _of_networks(tables: Tables, run: int) -> Iterator[tuple[str, str]]:
         yield "LP307", "the log does not tell the number of training samples"
 
 
-def _longest(curves: Iterator[Curve]) -> int:
+def _longest(curves: Iterable[Curve]) -> int:
     return max((len(curve.epoch) for curve in curves), default=0)
+
+
+def _lacks(n: int, noun: str, of: str, least: int) -> str:
+    """``2 epochs with a loss, 5 needed``."""
+    return f"{count(n, noun)} {of}, {least} needed"

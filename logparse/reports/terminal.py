@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from logparse.reports.layout import blocks, paint, table_lines, wrap
-from logparse.reports.view import Group, View, tables, view
+from logparse.reports.view import NOT_JUDGED, Group, View, tables, view
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis, Failure
@@ -171,10 +171,18 @@ def _tables(analysis: Analysis, page: Page, room: int) -> Iterator[str]:
             yield paint(line, "dim", page.colour)
 
 
+def _brief(notes: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Notes with the rules not judged on one line, without what they lack."""
+    codes = [text.partition(":")[0] for name, text in notes if name == NOT_JUDGED]
+    rest = [note for note in notes if note[0] != NOT_JUDGED]
+    return [*rest, (NOT_JUDGED, f"{', '.join(codes)}; --full says why")] if codes else rest
+
+
 def _notes(shown: View, page: Page) -> Iterator[str]:
     yield ""
-    label = max(len(name) for name, _ in shown.notes) + 2
-    for name, text in shown.notes:
+    notes = shown.notes if page.full else _brief(shown.notes)
+    label = max(len(name) for name, _ in notes) + 2
+    for name, text in notes:
         head, *rest = page.prose(text, indent=" " * label, first=name.ljust(label))
         yield paint(name.ljust(label), "head", page.colour) + head[label:]
         yield from rest

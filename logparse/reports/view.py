@@ -65,6 +65,9 @@ UNDECIDED = (
     "rebuilt from them."
 )
 
+NOT_JUDGED = "Not judged"
+"""Name of the notes about rules that the log has too little for."""
+
 EXCERPT = 60
 """Characters of a name or text from the log that one line of a report shows."""
 
@@ -276,6 +279,7 @@ def _notes(analysis: Analysis, runs: list[dict[str, Any]], *, full: bool) -> lis
         notes.append(("Messages", _kinds(analysis)))
     if analysis.layers.height:
         notes.append(("Model", _model(analysis)))
+    notes += _unjudged(analysis)
     notes += _rejects(analysis, full=full)
     if source.not_kept:
         kinds = ", ".join(f"{n:,} {visible(kind)}" for kind, n in source.not_kept.items())
@@ -290,6 +294,13 @@ def _notes(analysis: Analysis, runs: list[dict[str, Any]], *, full: bool) -> lis
             ("Averages", f"{visible(law or 'undecided')}: {visible(reason or 'no reason')}")
         )
     return notes
+
+
+def _unjudged(analysis: Analysis) -> list[tuple[str, str]]:
+    """Rules that have too little in some run, and what they lack."""
+    by = analysis.unjudged.group_by("reason", maintain_order=True).agg("code")
+    texts = [f"{', '.join(dict.fromkeys(codes))}: {reason}" for reason, codes in by.iter_rows()]
+    return [(NOT_JUDGED, visible(text)) for text in texts]
 
 
 def _kinds(analysis: Analysis) -> str:
