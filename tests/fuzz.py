@@ -33,6 +33,7 @@ from polars.testing import assert_frame_equal
 
 import logparse
 from logparse.errors import LogparseError
+from tests import fuzz_events
 from tests.checks import Reading, difference, eager, read, slow_path, some_cuts, tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,6 +93,7 @@ TARGETS: dict[str, Callable[[bytes, random.Random], None]] = {
     "keras": keras,
     "csv": csv,
     "analyze": analyze,
+    "events": fuzz_events.events,
 }
 
 
@@ -287,6 +289,7 @@ def smaller(target: str, data: bytes, seed: str, kind: str, seconds: float = 5) 
 def mutations(targets: list[str], seconds: float, seed: int) -> tuple[Counter[str], list[str]]:
     """Our own mutations for so long: executions a target, and one line a find."""
     known = seeds()
+    binary = fuzz_events.seeds()
     count: Counter[str] = Counter()
     kinds: dict[tuple[str, str], str] = {}
     end = time.monotonic() + seconds
@@ -297,15 +300,16 @@ def mutations(targets: list[str], seconds: float, seed: int) -> tuple[Counter[st
         rng = random.Random(name)
         data = mutate(rng.choice(known), rng, known)
         for target in targets:
-            # The analysis takes ten times as long as the readers.
-            if target == "analyze" and round_ % 4:
+            # These take ten times as long as the readers of text.
+            if target in ("analyze", "events") and round_ % 4:
                 continue
             count[target] += 1
-            kind = broken(target, data, name)
+            one = mutate(rng.choice(binary), rng, binary) if target == "events" else data
+            kind = broken(target, one, name)
             if kind is None or (target, _sort(kind)) in kinds:
                 continue
             kinds[target, _sort(kind)] = kind
-            path = save(target, smaller(target, data, name, kind))
+            path = save(target, smaller(target, one, name, kind))
             print(f"{target}: {kind}\n  saved as {path}", flush=True)
     return count, [f"{target}: {kind}" for (target, _), kind in kinds.items()]
 
@@ -321,7 +325,7 @@ def save(target: str, data: bytes) -> Path:
 def guided(target: str, seconds: float) -> tuple[int, bool]:
     """Atheris on one target, in its own process: executions, and whether it found something."""
     with tempfile.TemporaryDirectory() as folder:
-        for i, data in enumerate(seeds()):
+        for i, data in enumerate(fuzz_events.seeds() if target == "events" else seeds()):
             (Path(folder) / str(i)).write_bytes(data[:4096])
         command = [sys.executable, "-m", "tests.fuzz", "--guided", target, folder]
         command += [f"-max_total_time={max(1, int(seconds))}", f"-timeout={HANG}", "-max_len=4096"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 
 import logparse
 from tests.reading.events_help import simple, version
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs" / "tensorboard"
 
 Truth = dict[tuple[int, str], tuple[list[float], list[int]]]
 """By epoch and metric: the batches' own values and their sizes."""
@@ -160,3 +164,37 @@ def test_bounds_of_a_long_epoch_are_hard_and_narrow(tmp_path: Path) -> None:
     assert ((batches["low"] <= truth) & (truth <= batches["high"])).all()
     # 2.5 roundings of 10,000 * 2**-24.
     assert float((batches["high"] - batches["low"]).max()) < 2 * 2e-3  # type: ignore[arg-type]
+
+
+@given(st.randoms(use_true_random=False))
+def test_damage_never_shows_a_wrong_batch(
+    tmp_path_factory: pytest.TempPathFactory, rng: random.Random
+) -> None:
+    """Flipped bits, cut tails, overwritten blocks: what is still shown of the first run is true.
+
+    A fit of which no end of an epoch is left is a run of its own, whose epochs count from 1.
+    """
+    folder = tmp_path_factory.mktemp("run") / "fits"
+    shutil.copytree(SAMPLES / "two_fits", folder)
+    for path in sorted(folder.rglob("*.v2")):
+        data = bytearray(path.read_bytes())
+        for _ in range(rng.choice([0, 1, 1, 3])):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        if rng.random() < 0.3:
+            del data[rng.randrange(len(data)) :]
+        if rng.random() < 0.3:
+            start = rng.randrange(len(data) + 1)
+            end = min(len(data), start + rng.randrange(2000))
+            data[start:end] = rng.randbytes(end - start)
+        path.write_bytes(data)
+    truth = exact(SAMPLES / "two_fits.truth.json")
+    try:
+        found = logparse.analyze(folder)
+    except logparse.LogparseError:
+        return
+    closed = found.epochs.filter(pl.col("complete"))["run"].unique()
+    batches = found.batches.filter((pl.col("run") == 1) & pl.col("run").is_in(closed.implode()))
+    for row in batches.iter_rows(named=True):
+        steps = slice(row["first_step"] - 1, row["step"])
+        values, sizes = (x[steps] for x in truth[row["epoch"], row["metric"]])
+        assert row["low"] <= np.average(values, weights=sizes) <= row["high"], row

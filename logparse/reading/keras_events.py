@@ -31,6 +31,7 @@ from logparse.reading.keras_plan import (
     counts,
     epochs_of,
     kinds_of,
+    note_damage,
     read_closings,
 )
 from logparse.reading.records import Chunk, Event, Floats, Form, Ints, Updates
@@ -107,10 +108,12 @@ def keras_chunks(
     plans: list[tuple[KerasFile, list[Fit]]] = []
     for file in files:
         fits = read_closings(file.blocks(), tags)
-        if file.segment.part != "validation" and not any(fit.last for fit in fits):
+        counts_none = not any(fit.last for fit in fits) and not file.segment.rejects
+        if file.segment.part != "validation" and counts_none:
             file = _counted(file, tags)
             fits = read_closings(file.blocks(), tags)
         if file.segment.part != "validation":
+            _note_damage(fits, file.segment)
             plans.append((file, fits))
             continue
         for closing in (closing for fit in fits for closing in fit.closings):
@@ -124,6 +127,16 @@ def keras_chunks(
     names = found[0][1]
     again = [(file, read_closings(file.blocks(), names)) for file, _ in found]
     return _chunks(again, {}, names, restarts)
+
+
+def _note_damage(fits: list[Fit], segment: Segment) -> None:
+    damage = [(reject.start, reject.end) for reject in segment.rejects]
+    if segment.reject_counts.total() > len(damage):
+        # Not all are kept: anything after the last one may be missing.
+        places = [fit.bytes for fit in fits]
+        damage += [(byte, byte) for pairs in places for pair in pairs for byte in pair]
+    if damage:
+        note_damage(fits, damage)
 
 
 def _counted(file: KerasFile, tags: list[str]) -> KerasFile:

@@ -75,6 +75,17 @@ class Fit:
     closings: list[Closing] = field(default_factory=list)
     edges: list[tuple[int, int]] = field(default_factory=list)
     """For each closing: last step before it, first step after it (0 while there is none)."""
+    bytes: list[tuple[int, int]] = field(default_factory=list)
+    """For each closing: offset of the last batch before it, of the first after it (0 for none)."""
+    first_byte: int = 0
+    last_byte: int = 0
+    """Offsets of the first and the last batch."""
+    doubtful: list[bool] = field(default_factory=list)
+    """For each closing: damage hides batches beside it; see ``note_damage``."""
+    headless: bool = False
+    """Damage may hide its first batches."""
+    tailless: bool = False
+    """Damage may hide a closing after the last one."""
 
 
 @dataclass(slots=True)
@@ -142,7 +153,7 @@ def read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
         for index in [*np.flatnonzero(~batch).tolist(), len(rows)]:
             if index > done:
                 open_closing = None
-                _count_batches(fits, block.step[rows[done:index]])
+                _count_batches(fits, block.step[rows[done:index]], block.byte[rows[done:index]])
                 tail = rows[max(done, index - _LAST_ROWS) : index]
                 last = tail[block.step[tail] == block.step[tail[-1]]]
                 pairs = zip(block.tag[last].tolist(), block.value[last].tolist(), strict=True)
@@ -167,6 +178,7 @@ def read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
                 fit = fits[-1] if fits else _new_fit(fits)
                 fit.closings.append(open_closing)
                 fit.edges.append((fit.last, 0))
+                fit.bytes.append((fit.last_byte, 0))
             open_closing.values[name] = float(block.value[row])
             open_closing.dtypes[name] = int(block.dtype[row])
             open_closing.wall_time = float(block.wall_time[row])
@@ -180,23 +192,46 @@ def _new_fit(fits: list[Fit]) -> Fit:
     return fits[-1]
 
 
-def _count_batches(fits: list[Fit], steps: Ints) -> None:
-    """Take in the steps of batches with no closing between them."""
+def _count_batches(fits: list[Fit], steps: Ints, places: Ints) -> None:
+    """Take in the steps of batches with no closing between them, and where they are."""
     cuts = np.flatnonzero(np.diff(steps) < 0) + 1
-    for index, part in enumerate(np.split(steps, cuts)):
+    pairs = zip(np.split(steps, cuts), np.split(places, cuts), strict=True)
+    for index, (part, place) in enumerate(pairs):
         low, high = int(part[0]), int(part[-1])
         fit = fits[-1] if fits else _new_fit(fits)
         if index or low < fit.last:
             fit = _new_fit(fits)
         if not fit.first:
             fit.first = fit.step = low
+            fit.first_byte = int(place[0])
         elif low > fit.last:
             fit.step = gcd(fit.step, low - fit.last)
         fit.step = gcd(fit.step, int(np.gcd.reduce(np.diff(part))) if len(part) > 1 else 0)
-        fit.last = high
+        fit.last, fit.last_byte = high, int(place[-1])
         fit.written += len(part)
         if fit.edges and not fit.edges[-1][1]:
             fit.edges[-1] = (fit.edges[-1][0], low)
+            fit.bytes[-1] = (fit.bytes[-1][0], int(place[0]))
+
+
+def note_damage(fits: list[Fit], damage: list[tuple[int, int]]) -> None:
+    """Mark what cannot be trusted since records are missing at these places of the file.
+
+    An end of an epoch is exact only if no batch beside it can be missing.
+    """
+    starts = np.array(sorted(start for start, _ in damage), np.int64)
+
+    def hidden(begin: int, end: int | None) -> bool:
+        first = int(np.searchsorted(starts, begin))
+        return first < len(starts) and (end is None or int(starts[first]) < end)
+
+    before = 0
+    for index, fit in enumerate(fits):
+        end = fits[index + 1].first_byte if index + 1 < len(fits) else None
+        fit.doubtful = [hidden(low, high or end) for low, high in fit.bytes]
+        fit.headless = hidden(before, fit.first_byte)
+        fit.tailless = hidden(fit.closings[-1].byte if fit.closings else fit.first_byte, end)
+        before = fit.last_byte
 
 
 def epochs_of(fit: Fit, ended: int) -> list[Epoch]:
@@ -210,14 +245,15 @@ def epochs_of(fit: Fit, ended: int) -> list[Epoch]:
     start = _start(fit, ended)
     if not closings:
         # With every batch there, the epoch is under way; else its end may have been left out.
-        return [Epoch(1, start if fit.step <= 1 else None, None, 0, None, fit.last)]
+        sure = fit.step <= 1 and not fit.tailless
+        return [Epoch(1, start if sure else None, None, 0, None, fit.last)]
     numbers = [closing.epoch for closing in closings]
     if any(b - a != 1 for a, b in pairwise(numbers)):
         return _filled(fit)
     ranges = [_range(fit, index) for index in range(len(closings))]
-    sparse = fit.step > 1
+    sparse = fit.step > 1 or fit.tailless or any(fit.doubtful)
     # Earlier epochs may have been left out, unless the first is there.
-    trusted = not sparse or numbers[0] == 0
+    trusted = not (sparse or fit.headless) or numbers[0] == 0
     length = _length(fit, start if trusted else None, ranges)
     if not trusted:
         low, high = ranges[0]
@@ -255,6 +291,8 @@ def _placed(
     ):
         epochs.append(Epoch(number, before, before + length, length, None, before + length))
         before, number = before + length, number + 1
+    if fit.tailless and not length:
+        before = None  # more than one epoch may follow
     if fit.last > (ranges[-1][1] if before is None else before):
         epochs.append(Epoch(number, before, None, length or 0, None, fit.last))
     return epochs
@@ -295,6 +333,8 @@ def _start(fit: Fit, ended: int) -> int | None:
     low = fit.first - step
     if low <= 0:
         return 0
+    if fit.headless:
+        return None if ended else 0
     if low <= ended < fit.first:
         return ended
     return low if step == 1 else None
@@ -304,6 +344,8 @@ def _range(fit: Fit, index: int) -> tuple[int, int]:
     """The least and the greatest batch at which the epoch of a closing can have ended."""
     low, high = fit.edges[index]
     step = max(fit.step, 1)
+    if fit.doubtful and fit.doubtful[index]:
+        return low, (high - 1 if high else STEPS_MOST)
     return low, (high - 1 if high else low + step - 1)
 
 
@@ -341,17 +383,22 @@ def _filled(fit: Fit) -> list[Epoch]:
     there stand exactly at the last batch before them.
     """
     closings = {closing.epoch: closing for closing in fit.closings}
-    ends = {c.epoch: low for c, (low, _) in zip(fit.closings, fit.edges, strict=True)}
+    doubtful = fit.doubtful or [False] * len(fit.closings)
+    ends = {
+        closing.epoch: low
+        for closing, (low, _), unsure in zip(fit.closings, fit.edges, doubtful, strict=True)
+        if not unsure
+    }
     known = sorted(ends)
     spans = {(ends[b] - ends[a]) / (b - a) for a, b in pairwise(known)}
     size = next(iter(spans), 0.0)
     if len(spans) != 1 or size != int(size) or size < 1:
-        return [Epoch(epoch + 1, None, None, 0, closings[epoch]) for epoch in known]
+        return [Epoch(epoch + 1, None, None, 0, closings[epoch]) for epoch in sorted(closings)]
     length = int(size)
     origin = ends[known[0]] - length * (known[0] + 1)
     first = max(0, (fit.first - 1 - origin) // length)
     if (fit.last - origin) // length - first > _MOST_HIDDEN * (fit.written + len(known)):
-        return [Epoch(epoch + 1, None, None, 0, closings[epoch]) for epoch in known]
+        return [Epoch(epoch + 1, None, None, 0, closings[epoch]) for epoch in sorted(closings)]
     epochs = []
     for epoch in range(first, max(-(-(fit.last - origin) // length), known[-1] + 1)):
         start = origin + length * epoch

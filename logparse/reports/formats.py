@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from logparse.reading.detect import EVENTS
 from logparse.reports.layout import wrap
 from logparse.reports.safe import visible
 from logparse.reports.terminal import WIDTH
@@ -11,7 +12,7 @@ from logparse.reports.terminal import WIDTH
 
 def readers_lines() -> Iterator[str]:
     """The readers, a line each: name and what it reads."""
-    from logparse.reading.detect import EVENTS, EVENTS_DOC, READERS
+    from logparse.reading.detect import EVENTS_DOC, READERS
 
     for name, reader in READERS.items():
         yield from _row(name, "", _first_sentence(reader.__doc__ or ""))
@@ -24,6 +25,17 @@ def scores_lines(spec: str) -> Iterator[str]:
     Raises:
         LogparseError: the source cannot be read.
     """
+    from logparse.reading.paths import expand, is_folder
+
+    for one in expand([spec]):
+        if is_folder(one):
+            yield visible(one)
+            yield from _row(EVENTS, "100 %", "a folder of TensorBoard event files")
+        else:
+            yield from _file_scores(one)
+
+
+def _file_scores(spec: str) -> Iterator[str]:
     from logparse.reading.detect import HEAD_BYTES, guesses
     from logparse.reading.source import open_sources
 

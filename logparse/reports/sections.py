@@ -10,7 +10,7 @@ from logparse.reports import words
 from logparse.reports.drawing import single, timing
 from logparse.reports.drawing.series import metrics_of
 from logparse.reports.drawing.sheet import Sheet
-from logparse.reports.epochs import Column, Table, epochs_table, runs_table
+from logparse.reports.epochs import Column, Table, epochs_table, runs_table, tags_table
 from logparse.reports.safe import shorten, visible
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def log_tables(analysis: Analysis, *, full: bool) -> Iterator[tuple[Table, bool]
         yield runs_table(analysis, most), True
     if analysis.epochs.height:
         yield epochs_table(analysis, most, brief=False), False
+    if analysis.tags.height:
+        yield tags_table(analysis, most), not analysis.epochs.height
     for name, title, columns in _PLAIN:
         if analysis.table(name).height:
             yield _plain(analysis, name, title, columns, most), False
@@ -158,8 +160,8 @@ _PLAIN = (
     (
         "rejects",
         "What could not be read",
-        (("Line", "line"), ("From byte", "start"), ("To byte", "end"), ("Why", "kind"),
-         ("Text", "excerpt")),
+        (("Line", "line"), ("File", "file"), ("From byte", "start"), ("To byte", "end"),
+         ("Why", "kind"), ("Text", "excerpt")),
     ),
 )  # fmt: skip
 

@@ -106,15 +106,20 @@ def shown(epochs: Epochs, metric: str, last_weight: float | None = None) -> Show
     t = epochs.seen[rows] / sizes[owner]
     of = epochs.of[owner]
     newest = (step == of) | final & (of == 0)
+    bits = np.maximum(-epochs.decimals[metric][rows].astype(np.int64), 0)
+    bits[bits <= -int(EXPONENT)] = 0
+    # Where events tell no length, the last batch that is there may be the epoch's last.
+    ends = np.flatnonzero((bits > 0) & ~final & (of == 0))
+    perhaps = np.zeros(len(rows), np.bool_)
+    perhaps[ends[np.diff(owner[ends], append=-1) != 0]] = True
     loose = newest & ~counted[owner]
     if last_weight is not None:
         t = np.where(loose, t - 1 + last_weight, t)
         loose = np.zeros_like(loose)
+    loose |= perhaps
     printed = half_units(y, epochs.decimals[metric][rows])
     half = printed + np.abs(y) * FLOAT32 * (1 + DRIFT * np.sqrt(step))
     starts = np.searchsorted(owner, np.arange(len(epochs) + 1))
-    bits = np.maximum(-epochs.decimals[metric][rows].astype(np.int64), 0)
-    bits[bits <= -int(EXPONENT)] = 0
     return Shown(starts, owner, step, t, y, half, printed, final, loose, epochs.of, counted, bits)
 
 
