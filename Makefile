@@ -37,6 +37,7 @@ bench: .venv/dev
 	$(BIN)/python -m benchmarks.text
 	$(BIN)/python -m benchmarks.truth
 	$(BIN)/python -m benchmarks.jumps
+	$(BIN)/python -m benchmarks.compare --repeat 200
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist benchmarks/out

@@ -29,6 +29,10 @@ NAMED_FILE = PREFIX + "SETTINGS"
 NOT_SETTINGS = ("help", "output", "force", "table", "all")
 """Options that belong to one call of a command: what is written where, and over what."""
 
+NOT_IN_FILES = ("exec", "scheduler", "weights")
+"""Options that start a program, send work to another machine or fetch something. A settings file
+comes with a folder that somebody else may have made: it must not decide on these."""
+
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -160,27 +164,23 @@ def _keys_for(
     own: dict[str, Any] = {}
     for key, value in file.held.items():
         if isinstance(value, dict):
-            if key == name:
-                own = value
-            else:
-                _check_table(key, value, file)
-        elif key in known:
-            yield key, value
-        else:
+            _check_table(key, value, file)
+            own = value if key == name else own
+        elif key not in known:
             _check_key(key, file, "")
-    for key, value in own.items():
-        if key not in known:
-            _check_key(key, file, name)
-        yield key, value
+        else:
+            _check_safe(key, file)
+            yield key, value
+    yield from own.items()
 
 
 def _check_table(key: str, table: dict[str, Any], file: File) -> None:
+    """Refuse a table that is no command's, or a key in it that the command has not."""
     parsers = _parsers()
     if key not in parsers:
         raise UsageError(f"{file.path}: no command {key}{_meant(key, parsers)}")
     for one in table:
-        if one not in keys(parsers[key]):
-            _check_key(one, file, key)
+        _check_key(one, file, key)
 
 
 def _check_key(key: str, file: File, command: str) -> None:
@@ -191,6 +191,14 @@ def _check_key(key: str, file: File, command: str) -> None:
     if key not in known:
         where = f"[{command}] " if command else ""
         raise UsageError(f"{file.path}: {where}no setting {key}{_meant(key, known)}")
+    _check_safe(key, file)
+
+
+def _check_safe(key: str, file: File) -> None:
+    if key in NOT_IN_FILES:
+        raise UsageError(
+            f"{file.path}: {key} cannot be set in a file; give --{key} or {variable(key)}"
+        )
 
 
 def _meant(word: str, known: Any) -> str:

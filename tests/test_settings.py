@@ -134,6 +134,9 @@ def test_a_switch_is_true_or_false(run: Run, value: str) -> None:
         ("select = ['LP9x']", "no finding has the code LP9X"),
         ("law = 'meen'", "no law is called 'meen'"),
         ("x = ", "Invalid value"),
+        ("exec = 'touch owned'", "exec cannot be set in a file; give --exec or LOGPARSE_EXEC"),
+        ("[tool.logparse.watch]\nexec = 'touch owned'", "exec cannot be set in a file"),
+        ("[tool.logparse.report]\nscheduler = 'tcp://x'", "scheduler cannot be set in a file"),
     ],
 )
 def test_a_mistake_names_the_file_and_the_nearest(run: Run, text: str, message: str) -> None:

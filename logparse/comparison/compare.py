@@ -75,6 +75,10 @@ class Comparison:
 
         return "".join(markdown_report(self))
 
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows."""
+        return self.to_markdown()
+
     def __str__(self) -> str:
         from logparse.reports.comparison import text_report
         from logparse.reports.terminal import Page
