@@ -175,7 +175,8 @@ def _brief(notes: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Notes with the rules not judged on one line, without what they lack."""
     codes = [text.partition(":")[0] for name, text in notes if name == NOT_JUDGED]
     rest = [note for note in notes if note[0] != NOT_JUDGED]
-    return [*rest, (NOT_JUDGED, f"{', '.join(codes)}; --full says why")] if codes else rest
+    named = ", ".join(sorted(", ".join(codes).split(", ")))
+    return [*rest, (NOT_JUDGED, f"{named}; --full says why")] if codes else rest
 
 
 def _notes(shown: View, page: Page) -> Iterator[str]:
