@@ -52,15 +52,15 @@ class Section:
 CURVES = (
     "Orange: the numbers that Keras printed, running averages that start afresh in every epoch. "
     "Thin blue: what the batches behind them did, with the band that holds the truth in 95 of 100 "
-    "cases. Thick blue: where the network stood at the start and the end of each epoch. "
-    "Purple marks: findings about the metric."
+    "cases. Dark dots: where the network stood at the start and the end of each epoch, as sure. "
+    "Purple marks: findings about the metric. Green squares: validation."
 )
 
 TIMES = "Each bar is one epoch, split as far as the log tells what it spent its time on."
 
 STEPS = (
-    "How long one batch took, between two lines of the log and over each epoch. The first step and "
-    "validation are left out."
+    "The second chart is the time of one step, over each epoch and over the shortest stretches "
+    "that the clock of the log allows; the first step and validation are left out."
 )
 
 

@@ -103,11 +103,14 @@ def test_a_finding_in_the_verdict_leads_to_its_arithmetic_by_keyboard(
 def test_print_shows_every_table_and_chart_in_light(report: Path, tab: OpenTab) -> None:
     visit = tab(scheme="dark")
     page = visit.open(report)
+    page.wait_for_function("typeof Plotly !== 'undefined'")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
     charts = page.locator(".chart").count()
     assert page.locator(".chart:has(.main-svg)").count() == charts
     assert page.locator("html").evaluate("node => node.dataset.theme") == "light"
+    widths = page.locator(".chart .main-svg").evaluate_all("nodes => nodes.map(n => n.clientWidth)")
+    assert set(widths) == {670}
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
     assert page.locator("html").evaluate("node => node.dataset.theme || ''") == ""

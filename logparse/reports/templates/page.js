@@ -26,18 +26,21 @@
     return value;
   }
 
-  function draw(chart, theme) {
-    if (chart.drawn === theme || typeof Plotly === "undefined") return;
+  const PAPER = { autosize: false, width: 670, height: 320 };
+
+  function draw(chart, theme, size = {}) {
+    const form = theme + JSON.stringify(size);
+    if (chart.drawn === form || typeof Plotly === "undefined") return;
     chart.figure = chart.figure || JSON.parse(chart.data.textContent);
     const figure = theme === "dark" ? recolored(chart.figure, settings.dark) : chart.figure;
     const data = figure.data.map((trace) => ({ ...trace }));
-    const layout = structuredClone(figure.layout);
-    if (chart.place.clientWidth < 560) narrow(layout);
+    const layout = { ...structuredClone(figure.layout), ...size };
+    if ((size.width || chart.place.clientWidth) < 560) narrow(layout);
     if (!chart.drawn) chart.place.replaceChildren();
     Plotly.react(chart.place, data, layout, config);
     // What the label and the table say is easier to hear than the texts of an axis.
     for (const svg of chart.place.querySelectorAll("svg.main-svg")) svg.setAttribute("aria-hidden", "true");
-    chart.drawn = theme;
+    chart.drawn = form;
   }
 
   function narrow(layout) {
@@ -81,7 +84,7 @@
     };
     root.dataset.theme = "light";
     for (const one of before.closed) one.open = true;
-    for (const chart of charts) draw(chart, "light");
+    for (const chart of charts) draw(chart, "light", PAPER);
   });
   window.addEventListener("afterprint", () => {
     if (!before) return;
@@ -89,6 +92,7 @@
     else delete root.dataset.theme;
     for (const one of before.closed) one.open = false;
     before = null;
+    for (const chart of charts) if (chart.drawn) chart.seen = true;
     retheme();
   });
 
