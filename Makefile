@@ -36,6 +36,7 @@ bench: .venv/dev
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.text
 	$(BIN)/python -m benchmarks.truth
+	$(BIN)/python -m benchmarks.batch
 	$(BIN)/python -m benchmarks.jumps
 	$(BIN)/python -m benchmarks.compare --repeat 200
 
