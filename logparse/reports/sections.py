@@ -22,6 +22,9 @@ CHARTS = 12
 POINTS = 24_000
 """Points of a line on one page, all charts together."""
 
+LINE = 1000
+"""Points of one line: about as many as a page is wide."""
+
 ROWS = 100
 """Rows of a table unless all are asked for: the first, the last, and those with a finding."""
 
@@ -77,7 +80,7 @@ def charts(analysis: Analysis, *, full: bool) -> list[Section]:
 
 def _curves(analysis: Analysis, table: Table) -> Section:
     metrics = metrics_of(analysis)
-    points = POINTS // max(1, min(len(metrics), CHARTS))
+    points = min(LINE, POINTS // max(1, min(len(metrics), CHARTS)))
     found = []
     for metric in metrics[:CHARTS]:
         name = shorten(metric.name, 60)
