@@ -17,10 +17,12 @@ def safe_cells(table: pl.DataFrame) -> pl.DataFrame:
     """The table with texts and column names that no spreadsheet computes; numbers stay."""
     import polars as pl
 
-    texts = [name for name, kind in table.schema.items() if kind == pl.String]
-    table = table.with_columns(
-        table[name].map_elements(cell, return_dtype=pl.String) for name in texts
-    )
+    for name in [name for name, kind in table.schema.items() if kind == pl.String]:
+        # Most texts come often, and few must change.
+        texts = table[name].drop_nulls().unique().to_list()
+        changed = {word: safe for word in texts if (safe := cell(word)) != word}
+        if changed:
+            table = table.with_columns(table[name].replace(changed))
     # Two names that differ only in hidden characters must stay two columns.
     names = [cell(name) for name in table.columns]
     names = [
@@ -32,12 +34,12 @@ def safe_cells(table: pl.DataFrame) -> pl.DataFrame:
 def write_table(table: pl.DataFrame, file: IO[bytes], form: str) -> None:
     """Write a table in one of ``output.EXPORTS``.
 
-    CSV and TSV hold the text of a log as text cells (``safe.cell``), empty for null and ``NaN``
-    for a shown nan. Parquet holds the values as they are. JSON is an array of the objects of the
-    JSON report.
+    CSV, TSV and Parquet hold the text of a log as text cells (``safe.cell``): Parquet, too, is
+    opened in spreadsheets, or turned into what they open. CSV is empty for null and has ``NaN`` for
+    a shown nan. JSON is an array of the objects of the JSON report.
     """
     if form == "parquet":
-        table.write_parquet(file)
+        safe_cells(table).write_parquet(file)
     elif form in ("csv", "tsv"):
         separator = "," if form == "csv" else "\t"
         safe_cells(table).write_csv(file, separator=separator)
