@@ -99,7 +99,10 @@ class Training:
         """
         make = getattr(self.keras.applications, name)
         try:
-            return make(weights=self.weights(), include_top=False, **options)
+            model = make(weights=self.weights(), include_top=False, **options)
+            if self.weights() is None:
+                _keep_signal(model)
+            return model
         except Exception as error:
             if self.weights() is None:
                 raise
@@ -107,6 +110,20 @@ class Training:
                 f"the weights of {name} cannot be had: {error}; leave --weights out to start "
                 "from random ones: the times are the same"
             ) from error
+
+
+def _keep_signal(model: Any) -> None:
+    """Scale random kernels so that layers with ReLU keep the size of what they get (He, 2015).
+
+    Keras starts from smaller ones, and a deep network that is frozen then gives the same for every
+    image: its head could learn nothing, as it can on trained weights.
+    """
+    for layer in model.layers:
+        depthwise = "Depthwise" in type(layer).__name__
+        if depthwise or hasattr(layer, "kernel"):
+            kernel, *rest = layer.get_weights()
+            inputs = np.prod(kernel.shape[:2] if depthwise else kernel.shape[:-1])
+            layer.set_weights([kernel / kernel.std() * np.sqrt(2 / inputs), *rest])
 
 
 def read_image(path: str, side: int) -> Any:

@@ -125,8 +125,8 @@ SCENARIO = Scenario(
             "side": 48,
             "epochs": 3,
             "filters": 16,
-            "rate": 1e-3,
-            "strength": 0.4,
+            "rate": 3e-4,
+            "strength": 0.25,
             "grain": 0.3,
         },
         "full": {

@@ -96,12 +96,13 @@ SCENARIO = Scenario(
         "recomputed": Variant(
             "the whole network in every epoch, as in the seed",
             {"once": False},
-            allowed=("LP106", "LP202", "LP206", "LP304", "LP307", "LP403"),
+            {"*": ("LP403",)},
+            allowed=("LP106", "LP202", "LP206", "LP304", "LP306", "LP307", "LP401"),
         ),
         "features": Variant(
             "the cure: the frozen layers once, then the head alone",
             {"once": True},
-            allowed=("LP106", "LP304", "LP307"),
+            allowed=("LP106", "LP202", "LP304", "LP306", "LP307"),
         ),
     },
     scales={

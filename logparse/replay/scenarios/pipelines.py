@@ -94,6 +94,7 @@ def train(run: Training) -> None:
         [
             base,
             keras.layers.GlobalAveragePooling2D(),
+            keras.layers.BatchNormalization(),
             keras.layers.Dense(run.classes, activation="softmax"),
         ]
     )
