@@ -275,3 +275,40 @@ def test_what_the_report_says(sample_logs: Path, tmp_path: Path) -> None:
     text = report(tmp_path / "torch")
     assert "9 scalars under 1 name" in text
     assert "Loss/train" in text
+
+
+def test_more_fits_than_can_be_told_apart_are_scalars_only(tmp_path: Path) -> None:
+    data = b"".join(simple(1.0 + i, 2 - i % 2, "batch_loss", i) for i in range(5000))
+    (tmp_path / "a.tfevents").write_bytes(version() + data)
+    (tmp_path / "b.tfevents").write_bytes(version(9e9) + simple(9e9, 1, "batch_loss", 1.0))
+    found = logparse.analyze(tmp_path)
+    assert "more than 1000 fits" in found.runs["law_reason"][0]
+    assert found.scalars.height == found.tags["n"].sum() == 5001
+    assert found.source.size == sum(path.stat().st_size for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a\x1b[2Jb\r\n", "\u202eevil", "=1+1", ""])
+def test_hostile_names_of_tags(name: str, tmp_path: Path) -> None:
+    from logparse.reports.terminal import Page, TextReport
+
+    path = tmp_path / "tfevents"
+    path.write_bytes(version() + simple(1.0, 1, name, 2.0) * 3)
+    found = logparse.analyze(path)
+    assert found.tags["tag"].to_list() == [name]
+    text = "".join(TextReport(Page()).log(found))
+    assert not {"\x1b", "\r", "\u202e"} & set(text)
+    json.loads(found.to_json(full=True))
+
+
+def test_a_hostile_length_is_a_reject_or_waits(tmp_path: Path) -> None:
+    import struct
+
+    from logparse.reading.crc32c import crc, mask
+
+    head = struct.pack("<Q", 2**60)
+    hostile = head + struct.pack("<I", mask(crc(head)))
+    good = simple(1.0, 1, "x", 2.0)
+    (tmp_path / "tfevents").write_bytes(version() + good + hostile + b"junk" * 9 + good * 2)
+    found = logparse.analyze(tmp_path / "tfevents")
+    assert found.scalars.height == 3
+    assert found.rejects["kind"].to_list() == ["record too long"]

@@ -28,6 +28,7 @@ from logparse.reading.event_shapes import Shapes
 from logparse.reading.event_summary import TagSummary
 from logparse.reading.event_tags import Plugins
 from logparse.reading.keras_events import Blocks, KerasFile, keras_chunks
+from logparse.reading.keras_plan import TooManyError
 from logparse.reading.records import Account, Chunk, Event, Reject, no_updates
 from logparse.reading.sha256 import Sha256
 from logparse.reading.tfevents import EventsReader, Scalars
@@ -89,6 +90,7 @@ class EventLog:
         """What was known of the tags before each segment."""
         self._kept: dict[int, list[Scalars]] = {}
         self._room = SCALARS_KEPT
+        self._why = "the tags are not those of Keras, so each scalar is taken as it was written"
 
     @property
     def lines(self) -> int:
@@ -134,7 +136,14 @@ class EventLog:
             digest = Sha256()
         with digest as sha:
             files = [KerasFile(segment, self._blocks(i, sha)) for i, segment in self._numbered()]
-            found = keras_chunks(files, self._shapes.tags.names, restarts=self._restarts)
+            try:
+                found = keras_chunks(files, self._shapes.tags.names, restarts=self._restarts)
+            except TooManyError as error:
+                found, self._why = None, f"{error}, so each scalar is taken as it was written"
+                for file, index in zip(files, range(len(files)), strict=True):
+                    if index not in self._before:
+                        for _ in file.blocks():
+                            pass
             if sha:
                 self.sha256 = sha.hexdigest()
         if not self.lines:
@@ -224,9 +233,7 @@ class EventLog:
             "reader": [self.name],
             "keras": [None],
             "law": ["as is"],
-            "law_reason": [
-                "the tags are not those of Keras, so each scalar is taken as it was written"
-            ],
+            "law_reason": [self._why],
             "channel": [None],
             "epochs": [0],
             "of": [None],

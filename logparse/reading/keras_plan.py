@@ -135,8 +135,26 @@ def counts(block: Scalars, kinds: NDArray[np.int8]) -> NDArray[np.bool_]:
     return least & (block.step <= STEPS_MOST)
 
 
+class TooManyError(LimitError):
+    """More fits or epochs than can be told apart in bounded memory."""
+
+
 def read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
-    """One pass over a file: its fits with their closings, in memory of one entry an epoch."""
+    """One pass over a file: its fits with their closings, in memory of one entry an epoch.
+
+    Raises:
+        TooManyError: after the whole pass, so that the account of the file is complete.
+    """
+    rest = iter(blocks)
+    try:
+        return _read_closings(rest, tags)
+    except TooManyError:
+        for _ in rest:
+            pass
+        raise
+
+
+def _read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
     kinds, names = kinds_of(tags)
     fits: list[Fit] = []
     open_closing: Closing | None = None
@@ -174,7 +192,9 @@ def read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
                 iterations, evaluated = 0, nan
                 count += 1
                 if count > EPOCHS_MOST:
-                    raise LimitError(f"the events have more than {EPOCHS_MOST} epochs in one file")
+                    raise TooManyError(
+                        f"the events have more than {EPOCHS_MOST} epochs in one file"
+                    )
                 fit = fits[-1] if fits else _new_fit(fits)
                 fit.closings.append(open_closing)
                 fit.edges.append((fit.last, 0))
@@ -187,7 +207,7 @@ def read_closings(blocks: Iterable[Scalars], tags: list[str]) -> list[Fit]:
 
 def _new_fit(fits: list[Fit]) -> Fit:
     if len(fits) >= FITS_MOST:
-        raise LimitError(f"the events have more than {FITS_MOST} fits in one file")
+        raise TooManyError(f"the events have more than {FITS_MOST} fits in one file")
     fits.append(Fit())
     return fits[-1]
 
