@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,8 @@ def _rows(rows: Any, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
             if value is None and column.null:
                 continue
             if value is None or isinstance(value, bool) != (column.kind == "bool"):
+                raise TypeError(f"{column.name} is {value!r}")
+            if isinstance(value, float) and not math.isfinite(value):
                 raise TypeError(f"{column.name} is {value!r}")
             _checked(value, kinds[column.kind])
     return list(rows)

@@ -118,6 +118,10 @@ def compare(
     """
     if not 2 <= len(sides) <= MOST_SIDES:
         raise UsageError(f"a comparison takes two sides or more, up to {MOST_SIDES}")
+    if by not in (None, "epoch", "step"):
+        raise UsageError(f"by is epoch or step, not {by!r}")
+    if epochs is not None and epochs < 1:
+        raise UsageError("a total is of one epoch or more")
     if limit is not None and not 0 <= limit < 100:
         raise UsageError("the limit is a fraction of the baseline's time, like 0.05 for 5 %")
     return compare_sides(

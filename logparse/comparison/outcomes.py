@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from logparse.comparison.intervals import half_of_independent
 from logparse.reading.records import Floats
 
@@ -106,6 +108,7 @@ def _interval(values: Floats) -> tuple[float | None, float | None]:
     """Student's 95 % interval of the mean over runs; none of one run."""
     if len(values) < 2:
         return None, None
-    half = half_of_independent(values)
-    middle = float(values.mean())
-    return middle - half, middle + half
+    with np.errstate(over="ignore"):  # a diverging loss may be as large as a float can be
+        half = half_of_independent(values)
+        middle = float(values.mean())
+    return (middle - half, middle + half) if np.isfinite(half) else (None, None)

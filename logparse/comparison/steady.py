@@ -59,7 +59,8 @@ class Run:
 
 def runs_of(epochs: pl.DataFrame) -> tuple[list[Run], list[str]]:
     """The runs of a side, and for each row of its raw epochs one of ``USES``."""
-    timed = (epochs["complete"] & epochs["seconds"].is_not_null()).to_numpy()
+    # An epoch of no time at all is one whose time is not known.
+    timed = (epochs["complete"] & (epochs["seconds"] > 0).fill_null(False)).to_numpy()
     length = epochs["of"].fill_null(0).to_numpy()
     usual = _usual(length[timed])
     uses = np.where(timed, "other length", "no time").astype(object)
@@ -136,4 +137,4 @@ def _times(epochs: pl.DataFrame) -> tuple[Floats, Floats]:
     low = np.where(np.isfinite(low), low, seconds)
     # Without a bound from above (TF 2.2 and 2.3) the one from below serves for both.
     high = np.where(np.isfinite(high), high, 2 * seconds - low)
-    return seconds, 0.5 * (high - low)
+    return seconds, 0.5 * np.maximum(high - low, 0.0)

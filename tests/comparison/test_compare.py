@@ -230,6 +230,8 @@ def test_a_damaged_baseline_file_is_one_sentence(pipelines: list[Path], tmp_path
         text.replace('"complete": true', '"complete": 1', 1),
         text.replace('"epochs": [', '"epochs": [7,', 1),
         text.replace('"run": 1', '"run": 1e400', 1),
+        text.replace('"seconds": ', '"seconds": NaN, "was": ', 1),
+        text.replace('"seconds": ', '"seconds": 1e400, "was": ', 1),
         text.replace('"run": 1', f'"run": {10**30}', 1),
         text.replace('"notes": []', '"notes": {}', 1),
     ):
@@ -251,8 +253,9 @@ def test_what_cannot_be_compared_is_one_sentence(pipelines: list[Path], tmp_path
     ):
         with pytest.raises(error):
             logparse.compare(*sides)
-    with pytest.raises(UsageError):
-        logparse.compare(*pipelines, limit=-1)
+    for wrong in ({"limit": -1}, {"epochs": 0}, {"by": "hour"}):
+        with pytest.raises(UsageError):
+            logparse.compare(*pipelines, **wrong)
 
 
 def test_a_broken_log_in_a_group_is_named_and_stops_nothing(tmp_path: Path) -> None:

@@ -86,6 +86,10 @@ def test_each_run_has_its_own_warm_up(columns: dict[str, list[Any]]) -> None:
     assert len(runs) == 2
 
 
+def test_an_epoch_of_no_time_has_none() -> None:
+    assert runs_of(raw([0.0, 0.0])) == ([], ["no time", "no time"])
+
+
 def test_no_epochs_are_no_runs() -> None:
     assert runs_of(raw([])) == ([], [])
     assert runs_of(raw([None, None])) == ([], ["no time", "no time"])
