@@ -31,21 +31,29 @@ class Gaps:
     """Half the width of the bounds."""
     took: Floats
     """Time of the epoch before the gap."""
+    or_first_step: bool
+    """The gap may be a slow first step: events do not tell when an epoch began."""
 
 
 def all_gaps(tables: Tables) -> list[Gaps]:
     """Runs with at least one gap known.
 
-    A gap is the time from one header to the next, less the time of the epoch between them. The
-    rounding of the printed seconds and the resolution of the stamps are its bounds.
+    In a text a gap is the time from one header to the next, less the time of the epoch between
+    them; the rounding of the printed seconds and the resolution of the stamps are its bounds. In
+    events it goes from the end of an epoch to where the next began if its first step was usual.
     """
     found: list[Gaps] = []
+    readers = dict(tables.runs.select("run", "reader").iter_rows()) if tables.runs.height else {}
     for frame in tables.epochs.partition_by("run", maintain_order=True):
         if len(frame) < 2:
             continue
-        columns = frame.select("began", "seconds", "seconds_low", "seconds_high").to_numpy()
-        began, took, low, high = columns.astype(float).T
+        names = ("began", "ended", "seconds", "seconds_low", "seconds_high")
+        began, ended, took, low, high = frame.select(names).to_numpy().astype(float).T
         epoch = frame["epoch"].to_numpy()
+        events = readers.get(frame["run"][0]) == "tfevents"
+        if events:
+            began[1:] = np.where(np.isfinite(ended[:-1]), began[1:], np.nan)
+            low = high = ended - began
         grain = _resolution(began)
         between = began[1:] - began[:-1]
         least = between - high[:-1] - grain
@@ -63,6 +71,7 @@ def all_gaps(tables: Tables) -> list[Gaps]:
                     seconds=0.5 * (low_gap + most[at]),
                     half=0.5 * (most[at] - low_gap),
                     took=took[at],
+                    or_first_step=events,
                 )
             )
     return found

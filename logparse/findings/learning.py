@@ -187,7 +187,7 @@ def no_progress(tables: Tables) -> Iterator[Finding]:
             f"{curve.metric} has not moved since epoch {start}: {number(float(rest[0]))} then, "
             f"{number(float(rest[-1]))} at the end, {number(float(rest.min()))} to "
             f"{number(float(rest.max()))} in between. The {count(len(rest) - 1, 'epoch')} after it "
-            f"{f'took {long_duration(lost)} and ' if lost else ''}brought nothing there"
+            f"{f'took {long_duration(lost)} and ' if lost > 60 else ''}brought nothing there"
             f"{_others(curves, curve, found, [c.metric for c, _ in all_found])}.",
             "Stop there next time (EarlyStopping with restore_best_weights), or change something: "
             "a lower learning rate, more or other data.",

@@ -219,7 +219,9 @@ def validation_dominates(tables: Tables) -> Iterator[Finding]:
     summary="Time passes between the last line of an epoch and the header of the next.",
     computed=(
         "From header to header less the time of the epoch between, so only where headers carry a "
-        "timestamp; the rounding of both counts against the gap. "
+        "timestamp; the rounding of both counts against the gap. In TensorBoard events from the "
+        "end of an epoch to its successor's first step less a usual step, so that a slow first "
+        "step is in the gap. "
         f"Needs {FEWEST_GAPS} gaps. Fires where the median gap is surely {100 * GAP:.0f} % of "
         f"epoch and gap together and {SECOND:.0f} s; and, from {FEWEST} gaps on, for single gaps "
         "that stand out as in LP201."
@@ -259,13 +261,17 @@ def gap_between_epochs(tables: Tables) -> Iterator[Finding]:
             )
 
 
+def _or_first(gaps: Gaps) -> str:
+    return ", or in a slow first step," if gaps.or_first_step else ""
+
+
 def _usual_gap(gaps: Gaps, gap: float, took: float, limit: float) -> Finding:
     return Finding(
         code="LP207",
         severity="warning",
         message=(
-            f"Between epochs {duration(gap)} pass each time, beside the {duration(took)} of an "
-            f"epoch: {100 * gap / (gap + took):.0f} % of the time, "
+            f"Between epochs{_or_first(gaps)} {duration(gap)} pass each time, beside the "
+            f"{duration(took)} of an epoch: {100 * gap / (gap + took):.0f} % of the time, "
             f"{long_duration(float(gaps.seconds.sum()))} in all."
         ),
         advice=(
@@ -287,7 +293,7 @@ def _long_gap(gaps: Gaps, at: int, baseline: float, limit: float, others: int) -
         code="LP207",
         severity="warning",
         message=(
-            f"Between epochs {gaps.epoch[at]} and {gaps.epoch[at] + 1} "
+            f"Between epochs {gaps.epoch[at]} and {gaps.epoch[at] + 1}{_or_first(gaps)} "
             f"{long_duration(float(gaps.seconds[at]))} passed, against {duration(baseline)} "
             f"between others.{more}"
         ),

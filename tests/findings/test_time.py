@@ -35,7 +35,8 @@ def tables(seconds: Floats, half: float = 0.0, **columns: Floats | list[float]) 
 def of_epochs(epochs: pl.DataFrame) -> Tables:
     """Tables of one run of which only the epochs are known."""
     none = {name: pl.DataFrame(schema=schema(name)) for name in Tables.__dataclass_fields__}
-    return Tables(**(none | {"runs": pl.DataFrame({"run": [1]}), "epochs": epochs}))
+    runs = pl.DataFrame({"run": [1], "reader": ["keras"]})
+    return Tables(**(none | {"runs": runs, "epochs": epochs}))
 
 
 def found(made: Tables) -> list[Finding]:
@@ -171,6 +172,16 @@ def test_gaps_between_epochs() -> None:
         "Between epochs 5.2 s pass each time, beside the 20 s of an epoch: 21 % of the time, 21 s "
         "in all."
     )
+
+
+def test_gaps_between_epochs_of_events() -> None:
+    made = stamped(np.full(4, 5.25))
+    ended = made.epochs["began"].cast(float) + 20.0
+    tables = of_epochs(made.epochs.with_columns(ended=ended, seconds_high=pl.col("seconds") + 6))
+    events = tables.runs.with_columns(reader=pl.lit("tfevents"))
+    parts = {name: getattr(tables, name) for name in Tables.__dataclass_fields__}
+    (finding,) = found(Tables(**(parts | {"runs": events})))
+    assert finding.message.startswith("Between epochs, or in a slow first step, 5.2 s pass each")
 
 
 def test_one_long_gap() -> None:
