@@ -30,7 +30,7 @@ class Sample(NamedTuple):
 SAMPLES = (
     Sample(
         "seeds/003_outer_loop.log",
-        "Why does accuracy jump from 89 % to 94 %?",
+        "Why does accuracy jump from 89\u00a0% to 94\u00a0%?",
         "Keras 2.0, a question on Stack Overflow",
     ),
     Sample(

@@ -61,7 +61,7 @@ def _tabs(store: Store, log: Log, shown: View) -> None:
 
 
 def _cards(log: Log) -> None:
-    """The last epoch at a glance: each metric as printed and as it really was."""
+    """The last epoch at a glance: each metric as shown and as it really was."""
     table = epochs_table(log.analysis, None)
     if not table.columns or not table.columns[0].cells:
         return
@@ -81,7 +81,7 @@ def _cards(log: Log) -> None:
         place.metric(
             f"{plain(name, 30)}, last epoch",
             plain(real or cells["shown"]),
-            f"printed {cells['shown']}" if real else "as printed",
+            f"shown as {cells['shown']}" if real else "as shown",
             delta_color="off",
             delta_arrow="off",
             border=True,

@@ -26,12 +26,13 @@ def draw(store: Store) -> None:
     if not store.files:
         return
     with st.sidebar:
-        _choose(store.logs())
-        with st.expander("Add logs", icon=":material/upload_file:"):
-            uploader(store, "side")
-        if store.logs():  # else the page itself says it
+        logs = store.logs()
+        _choose(logs)
+        if logs:  # else the page itself has all this
+            with st.expander("Add logs", icon=":material/upload_file:"):
+                uploader(store, "side")
             _failures(store)
-        notices(store)
+            notices(store)
         with st.expander("Remove", icon=":material/delete:"):
             _remove(store)
 

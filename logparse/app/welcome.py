@@ -18,12 +18,12 @@ PROMISE = (
 
 def draw(store: Store) -> None:
     """The page of a visitor who has loaded nothing that can be shown."""
-    if store.files:
-        _nothing(store)
-        return
     with st.container(key="welcome"):
-        st.title("What did your training really do?", anchor=False)
-        st.markdown(PROMISE)
+        if store.files:
+            _nothing(store)
+        else:
+            st.title("What did your training really do?", anchor=False)
+            st.markdown(PROMISE)
         with st.container(border=True, key="drop"):
             sidebar.uploader(store, "main")
         sidebar.notices(store)
@@ -60,7 +60,4 @@ def _nothing(store: Store) -> None:
     for _, failure in store.failures()[: sidebar.FAILURES]:
         with st.container(border=True):
             st.text(visible(str(failure.error)))
-    st.markdown(
-        "A log is what `fit` printed, a file of `CSVLogger`, or a TensorBoard event file. "
-        "Add another one in the sidebar."
-    )
+    st.markdown("Add another file, or see below what can be read.")

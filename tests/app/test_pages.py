@@ -85,7 +85,7 @@ def test_the_same_numbers_as_the_report(app: AppTest) -> None:
     assert cards == {
         f"{name}, last epoch": (
             plain(cells[name, "really at end"]),
-            f"printed {cells[name, 'shown']}",
+            f"shown as {cells[name, 'shown']}",
         )
         for name in ("loss", "acc")
     }
