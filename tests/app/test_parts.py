@@ -355,7 +355,24 @@ def test_a_port_that_is_taken() -> None:
         port = one.getsockname()[1]
         with pytest.raises(LogparseError, match=f"port {port} is taken"):
             serve(port=port)
-        assert server.free_port(None) != port
+        assert port not in list(server.ports(None))
+
+
+def test_a_port_that_another_takes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    pytest.importorskip("streamlit")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        taken = one.getsockname()[1]
+        with server.running(server.SCRIPT, taken, [], {}) as child:
+            assert child is None
+    with (
+        pytest.raises(server.ServerError, match="did not start"),
+        server.running(ROOT / "no such script.py", taken, [], {}),
+    ):
+        pass
 
 
 def test_failures_keep_their_kind() -> None:

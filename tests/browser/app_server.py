@@ -12,8 +12,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from logparse.app.server import HOST, answers, free_port
-from logparse.app.settings import SETTINGS, flags, themes
+from logparse.app.server import HOST, ports, running
+
+expect.set_options(timeout=30_000)  # other work on the machine must not make a test fail
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,14 +35,11 @@ def serving(*paths: Path | str, home: Path | None = None) -> Iterator[str]:
 @contextmanager
 def serving_script(script: Path, *args: str) -> Iterator[str]:
     """Another script under the settings of the app; its address."""
-    port = free_port(None)
-    settings = SETTINGS | themes() | {"server.headless": True, "logger.level": "error"}
-    settings["server.port"] = port
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *flags(settings), "--", *args]
-    with _running(command) as process:
-        while not answers(port):
-            assert process.poll() is None, "the server ended"
-        yield f"http://{HOST}:{port}"
+    for port in ports(None):
+        with running(script, port, args, {}) as child:
+            if child is not None:
+                yield f"http://{HOST}:{port}"
+                return
 
 
 @contextmanager
