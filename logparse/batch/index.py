@@ -85,13 +85,6 @@ _CHIPS = (
 )
 
 
-def script() -> bytes:
-    """The script that all pages share."""
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs()).encode()
-
-
 def _row(entry: Entry, metrics: list[str]) -> tuple[Any, Row]:
     """A log's row, after what it is sorted by: what needs attention comes first."""
     log = visible(entry["log"])

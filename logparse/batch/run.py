@@ -202,7 +202,8 @@ class _Batch:
 
     def write(self) -> None:
         """Write what shows all logs at once, if anything changed."""
-        from logparse.batch.index import index_page, script
+        from logparse.batch.index import index_page
+        from logparse.reports.html import script_text
 
         state, folder = self.state, self.folder
         # Of a run that was killed after it wrote a page and before it noted it.
@@ -210,7 +211,7 @@ class _Batch:
         folder.remove_pages(page for page in folder.pages - listed if _OURS.search(page))
         other = state.get("written") != self._shape()
         if other or folder.missing("plotly.min.js"):
-            folder.write(script(), "plotly.min.js")
+            folder.write(script_text().encode(), "plotly.min.js")
         if other or state.stale() or folder.missing("index.html"):
             folder.write(index_page(list(state.entries()), self.tree).encode(), "index.html")
         write_dataset(folder, state, everything=other)

@@ -30,6 +30,9 @@ TABLES = ("runs", "epochs", "metrics", "findings")
 SCRIPT = "../plotly.min.js"
 """Where a page finds the script that all pages share."""
 
+HOME = "../index.html"
+"""Where a page finds the index."""
+
 _METRICS = 12
 """Metrics of a log that its entry holds."""
 
@@ -167,7 +170,7 @@ def _read(analysis: Analysis, name: str, task: Task, watch: Stopwatch) -> Log:
     from logparse.reports.html import page
 
     analysis.source = replace(analysis.source, name=name)
-    html = page(analysis, script=SCRIPT).encode()
+    html = page(analysis, script=SCRIPT, home=HOME).encode()
     watch.lap("page")
     entry = _entry(analysis) | {"file": digest(task.name)}
     severities = [severity for _, severity, _ in entry["found"]]

@@ -35,7 +35,7 @@ SUMMARY_ROWS = 10
 Json = dict[str, Any]
 
 
-def page(analysis: Analysis, script: str = "inline", *, full: bool = False) -> str:
+def page(analysis: Analysis, script: str = "inline", *, full: bool = False, home: str = "") -> str:
     """The page of one log.
 
     Args:
@@ -43,8 +43,9 @@ def page(analysis: Analysis, script: str = "inline", *, full: bool = False) -> s
         script: ``inline`` puts plotly's script (4.8 MB, packed 1.9) into the page; else where it
             lies, relative to the page: pages that share it put ``script_text()`` there once.
         full: with every row of every table.
+        home: address of the page that lists this one among others, relative to it.
     """
-    return "".join(_pages([_log(analysis, 1, full=full)], [], script))
+    return "".join(_pages([_log(analysis, 1, full=full)], [], script, home))
 
 
 def summary(analysis: Analysis) -> str:
@@ -104,7 +105,9 @@ class HtmlReport:
         yield from _pages(self._logs, self._failures, "inline")
 
 
-def _pages(logs: list[Json], failures: list[dict[str, str]], script: str) -> Iterator[str]:
+def _pages(
+    logs: list[Json], failures: list[dict[str, str]], script: str, home: str = ""
+) -> Iterator[str]:
     from markupsafe import Markup
 
     environment = _environment()
@@ -126,6 +129,7 @@ def _pages(logs: list[Json], failures: list[dict[str, str]], script: str) -> Ite
         failures=failures,
         title=f"{title} - logparse",
         version=version("logparse"),
+        home=home,
         policy=_policy(style, [*inline, own], shared=script != "inline"),
         style=Markup(style),  # noqa: S704
         scripts=Markup("\n".join(scripts)),  # noqa: S704

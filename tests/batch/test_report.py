@@ -92,6 +92,7 @@ def test_the_script_is_there_once(made: Path) -> None:
     pages = [text for name, text in out.items() if name.startswith("runs/")]
     assert len(pages) == len(REAL)
     assert all(b'src="../plotly.min.js"' in page for page in pages)
+    assert all(b'<a href="../index.html">All logs</a>' in page for page in pages)
 
 
 def test_the_index_leads_to_every_page_worst_first(made: Path) -> None:
