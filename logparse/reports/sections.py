@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from logparse.reports import words
 from logparse.reports.drawing import single, timing
+from logparse.reports.drawing.frame import which
 from logparse.reports.drawing.series import metrics_of
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.epochs import Column, Table, epochs_table, runs_table, tags_table
@@ -79,48 +80,60 @@ def charts(analysis: Analysis, *, full: bool) -> list[Section]:
 
 
 def _curves(analysis: Analysis, table: Table) -> Section:
+    """Each metric of each run, as far as one page holds them."""
+    held = set(analysis.metrics.select("run", "metric").unique().rows())
     metrics = metrics_of(analysis)
-    points = min(LINE, POINTS // max(1, min(len(metrics), CHARTS)))
+    wanted = [(run, m.name) for run in _runs(analysis) for m in metrics if (run, m.name) in held]
+    points = min(LINE, POINTS // max(1, min(len(wanted), CHARTS)))
     found = []
-    for metric in metrics[:CHARTS]:
-        name = shorten(metric.name, 60)
+    for run, metric in wanted[:CHARTS]:
+        name = shorten(metric, 60)
+        title = f"{name}{which(analysis, run)}"
+        epochs = int((analysis.epochs["run"] == run).sum())
         found.append(
             Chart(
-                title=name,
-                alt=f"Line chart of {name} over {words.count(analysis.epochs.height, 'epoch')}: as "
-                "shown, and as rebuilt. Its numbers are in the table below.",
-                figure=single.curves(analysis, metric.name, points=points),
-                table=_part(table, f"{name} of each epoch", group=metric.name),
+                title=title,
+                alt=f"Line chart of {title} over {words.count(epochs, 'epoch')}: as shown, and as "
+                "rebuilt. Its numbers are in the table below.",
+                figure=single.curves(analysis, metric, run=run, points=points),
+                table=_part(table, f"{name} of each epoch", group=metric),
             )
         )
-    hidden = len(metrics) - len(found)
-    more = f"{words.count(hidden, 'more metric')} in the table of epochs." if hidden else ""
-    return Section("curves", "Curves", CURVES, found, more)
+    return Section("curves", "Curves", CURVES, found, _more(len(wanted) - len(found)))
 
 
 def _times(analysis: Analysis, table: Table) -> Section:
+    """The times of each run, as far as one page holds them."""
     times = _part(table, "Time of each epoch", group="")
-    text = words.count(analysis.epochs.height, "epoch")
-    found = [
-        Chart(
-            "time of each epoch",
-            f"Bar chart of the time of {text}. Its numbers are in the table below.",
-            timing.times(analysis),
-            times,
-        )
-    ]
-    steps = timing.steps(analysis)
-    if steps.data:
-        found.append(
-            Chart(
-                "time a step",
-                f"Line chart of the time a step took over {text}. Its numbers are in the table "
-                "below.",
-                steps,
-                times,
-            )
-        )
-    return Section("time", "Time", f"{TIMES} {STEPS}", found)
+    runs = _runs(analysis)
+    found = []
+    for run in runs[: CHARTS // 2]:
+        name = which(analysis, run)
+        bars = timing.times(analysis, run=run)
+        if bars.data:
+            alt = f"Bar chart of the time of each epoch{name}. Its numbers are in the table below."
+            found.append(Chart(f"time of each epoch{name}", alt, bars, times))
+        steps = timing.steps(analysis, run=run)
+        if steps.data:
+            alt = f"Line chart of the time a step took{name}. Its numbers are in the table below."
+            found.append(Chart(f"time a step{name}", alt, steps, times))
+    hidden = max(0, len(runs) - CHARTS // 2)
+    return Section("time", "Time", f"{TIMES} {STEPS}", found, _more(hidden, "more run"))
+
+
+def _runs(analysis: Analysis) -> list[int]:
+    """Runs that have an epoch."""
+    found: list[int] = analysis.epochs["run"].unique(maintain_order=True).to_list()
+    return found
+
+
+def _more(hidden: int, noun: str = "more chart") -> str:
+    """What a page leaves out."""
+    if not hidden:
+        return ""
+    return (
+        f"{words.count(hidden, noun)} would make the page too large; the tables hold all numbers."
+    )
 
 
 def _part(table: Table, title: str, group: str) -> Table:

@@ -14,6 +14,7 @@ import pytest
 import logparse
 from logparse.analysis import Analysis
 from logparse.errors import UsageError
+from logparse.reports import sections
 from logparse.reports.html import HtmlReport, page, script_text, summary
 from logparse.reports.markdown import MarkdownReport
 from logparse.reports.output import targets
@@ -161,3 +162,23 @@ def test_a_notebook_shows_the_verdict_and_the_epochs(keras2: Analysis) -> None:
     assert found.tags.count("tr") == 5
     assert "script" not in found.tags
     assert summary(keras2) == keras2._repr_html_()
+
+
+def test_every_run_has_its_charts_and_what_is_left_out_is_counted(
+    sample_logs: Path, tmp_path: Path
+) -> None:
+    one = (sample_logs / "keras-2.2.4" / "fit.log").read_bytes()
+    (tmp_path / "two.log").write_bytes(one + one)
+    log = logparse.analyze(tmp_path / "two.log")
+    runs = log.epochs["run"].unique().to_list()
+    assert len(runs) > 1
+    text = page(log, script="x.js")
+    for run in runs:
+        assert f"(run {run} of {len(runs)})" in text
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sections, "CHARTS", 2)
+        words = Page(page(log, script="x.js")).words
+    pairs = log.metrics.filter(~log.metrics["metric"].str.starts_with("val_"))
+    hidden = pairs.select("run", "metric").unique().height - 2
+    assert f"{hidden} more chart" in words
+    assert f"{len(runs) - 1} more run" in words
