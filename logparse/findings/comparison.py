@@ -33,7 +33,8 @@ rule(
     ),
     wrong_when=(
         "One run a side tells nothing of how runs of one pipeline differ among each other: "
-        "another machine, its temperature, its neighbours. The sides trained different models, "
+        "another machine, its temperature, its neighbours. Times that wander slowly fool a short "
+        "run. The sides trained different models, "
         "batch sizes or numbers of steps. Of two equal pipelines, up to one in 40 is called "
         "slower than 1."
     ),
