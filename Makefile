@@ -39,6 +39,7 @@ bench: .venv/dev
 	$(BIN)/python -m benchmarks.batch
 	$(BIN)/python -m benchmarks.jumps
 	$(BIN)/python -m benchmarks.compare --repeat 200
+	$(BIN)/python benchmarks/events.py --repeat 1
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist benchmarks/out
