@@ -67,7 +67,7 @@ def uploader(store: Store, place: str) -> None:
     st.caption(
         f"Up to {st.get_option('server.maxUploadSize')} MB a file; packed files and archives are "
         "read as they are. "
-        "They stay in the memory of this computer and are forgotten when you close the page."
+        "They stay in the memory of this computer and are forgotten soon after you close the page."
     )
 
 
