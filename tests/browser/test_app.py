@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("streamlit")
-pytest.importorskip("playwright")
+if os.environ.get("LOGPARSE_REQUIRE_BROWSER") != "1":
+    pytest.importorskip("streamlit")
+    pytest.importorskip("playwright")
 
 from playwright.sync_api import Page, expect
 

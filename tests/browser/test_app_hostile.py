@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("streamlit")
-pytest.importorskip("playwright")
+if os.environ.get("LOGPARSE_REQUIRE_BROWSER") != "1":
+    pytest.importorskip("streamlit")
+    pytest.importorskip("playwright")
 
 from playwright.sync_api import Page, expect
 
