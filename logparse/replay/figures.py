@@ -132,10 +132,11 @@ def _broken(places: Floats, table: pl.DataFrame, column: str) -> dict[str, list[
 
 
 PARTS = {
+    "before the first step": "gap",
     "first step": "first step",
     "computing": "training",
-    "waiting for input": "shown",
-    "validation and the rest": "unknown",
+    "waiting": "shown",
+    "rest": "unknown",
 }
 """Where an epoch's time goes, and the colour of each."""
 
@@ -163,10 +164,14 @@ def time_figure(folders: Sequence[str | os.PathLike[str]], *, theme: Theme = "li
             waited = rows["wait"].to_numpy()
             names.append(meta["variant"])
             labels.append(str(epoch["epoch"]))
+            # Here the data starts anew: its threads, a shuffle buffer, a first peek.
+            before = float(rows["start"][0]) - epoch["begin"]
+            parts["before the first step"].append(before)
             parts["first step"].append(float(took[0]))
-            parts["waiting for input"].append(float(waited[1:].sum()))
+            parts["waiting"].append(float(waited[1:].sum()))
             parts["computing"].append(float((took - waited)[1:].sum()))
-            parts["validation and the rest"].append(epoch["end"] - epoch["begin"] - took.sum())
+            rest = epoch["end"] - epoch["begin"] - before - took.sum()
+            parts["rest"].append(rest)
     figure = go.Figure()
     for part, color in PARTS.items():
         figure.add_bar(

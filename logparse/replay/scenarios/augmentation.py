@@ -83,7 +83,7 @@ def train(run: Training) -> None:
     run.fit(model, _data(run, x, y), epochs=run.epochs, **options)
 
 
-_ALLOWED = ("LP101", "LP401", "LP404")
+_ALLOWED = ("LP101", "LP202", "LP401", "LP404")
 
 SCENARIO = Scenario(
     name="augmentation",

@@ -116,26 +116,26 @@ SCENARIO = Scenario(
             "files in the page cache: what is slow is the first step, which builds the graph",
             {"files": "warm", "cache": False},
             {"small": ("LP202",), "full": ("LP202",)},
-            allowed=("LP202", "LP401"),
+            allowed=("LP202", "LP304", "LP401"),
         ),
         "cold": Variant(
             "files dropped from the page cache before the start",
             {"files": "cold", "cache": False},
             {"small": ("LP202",), "full": ("LP202",)},
-            allowed=("LP202", "LP401"),
+            allowed=("LP202", "LP304", "LP401"),
         ),
         "generator-cache": Variant(
             "a generator that keeps what it decoded in the first epoch",
             {"files": "warm", "cache": True},
             {"small": ("LP202",), "full": ("LP202",)},
-            allowed=("LP202", "LP401", "LP402"),
+            allowed=("LP202", "LP304", "LP401", "LP402"),
         ),
         "slow-storage": Variant(
             "the first read of each file takes a stated delay, as from a network drive; later "
             "reads do not",
             {"files": "slow", "cache": False},
             {"*": ("LP202",)},
-            allowed=("LP401", "LP402"),
+            allowed=("LP304", "LP401", "LP402"),
         ),
     },
     scales={
