@@ -11,6 +11,7 @@ import numpy as np
 from logparse.findings.jumps import (
     EXCLUDED,
     REAL,
+    SHARE,
     Jump,
     Verdict,
     all_jumps,
@@ -117,7 +118,9 @@ def _line(tables: Tables, jump: Jump) -> int | None:
     "alone gives: level of the batches at the end of that epoch - its shown average. What is left "
     f"is start level - end level, in standard errors. LP101 if that is below {REAL:g}, and the "
     f"whole jump cannot be real (it is {EXCLUDED:g} standard errors or more away from what is "
-    "left). Only jumps of twice the noise of the number after them are looked at.",
+    f"left), and averaging gives at least {100 * SHARE:g} % of it. Only jumps of twice the noise "
+    "of the number after them are looked at; what neither averaging nor a change gives is the "
+    "chance of the first batches.",
     wrong_when="A real change of the same size as the averaging effect and of opposite sign would "
     "hide. The levels assume that batch values scatter about a level that moves steadily or drifts "
     "slowly.",

@@ -29,6 +29,9 @@ EXCLUDED = 3.0
 SEEN = 2.0
 """A jump is looked at if it is this many times the noise of the number after it."""
 
+SHARE = 0.5
+"""Share of a jump that averaging must give to be called its cause."""
+
 _HIGHER = re.compile(r"acc|auc|precision|recall|f1|iou|dice|r2|kappa|positives$", re.IGNORECASE)
 
 Verdict = Literal["averaging", "real", "undecided", "none"]
@@ -231,5 +234,7 @@ def _verdict(jump: Jump, chance: float) -> Verdict:
     if abs(jump.size) < SEEN * chance:
         return "none"
     # Averaging is the answer only if "all of it is real" can be ruled out.
-    ruled_out = abs(jump.size - jump.remainder) >= EXCLUDED * jump.error
-    return "averaging" if ruled_out else "undecided"
+    if abs(jump.size - jump.remainder) < EXCLUDED * jump.error:
+        return "undecided"
+    # Else most of it is the chance of the first batches: nothing to explain.
+    return "averaging" if jump.averaging / jump.size >= SHARE else "none"

@@ -10,6 +10,8 @@ CONTROLS = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"  # drawn as nothing
     r"\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero width, line separators, bidi controls
     r"\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"  # selectors, marks, tags
+    r"\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # signs before numbers
+    r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # controls of scripts
     r"\ud800-\udfff"  # halves of a pair: cannot be written as UTF-8
 )
 """Characters that move the cursor, reorder text or hide it, as the inside of a regex class."""

@@ -164,6 +164,14 @@ def test_a_jump_made_by_averaging_is_explained() -> None:
         assert piece in finding.message
 
 
+def test_an_odd_first_batch_is_no_jump() -> None:
+    values = 2 + np.random.default_rng(8).normal(0, 0.1, (4, 60))
+    values[2, 0] = 2.5
+    given = tables({"loss": values}, MEAN)
+    for code in ("LP101", "LP102", "LP103"):
+        assert not found(code, given)
+
+
 def test_a_real_jump_names_the_schedule() -> None:
     values = training(np.random.default_rng(5), 2, 60, noise=0.05, drop=8.0)
     (plain,) = found("LP102", tables({"loss": values}, MEAN))

@@ -25,6 +25,11 @@ def test_visible_leaves_no_character_that_steers(text: str) -> None:
     assert not steers(safe.visible(text))
 
 
+def test_visible_knows_every_character_that_steers() -> None:
+    every = "".join(char for char in map(chr, range(0x110000)) if steers(char))
+    assert not steers(safe.visible(every))
+
+
 @given(st.text(st.characters(exclude_categories=sorted(STEERING | {"Cn", "Mn", "Lo"}))))
 def test_visible_leaves_ordinary_text_alone(text: str) -> None:
     assert safe.visible(text) == text
