@@ -112,6 +112,7 @@ def _likely(ratio_of_epochs: float, lost: float) -> dict[str, str]:
         "epochs; in TF 2.2 and 2.3 the first step is not in the printed time at all."
     ),
     advice=(
+        "`logparse replay run first-epoch` trains with each cause. "
         "Leave the first epoch out when you compare speeds. What to gain depends on the part that "
         "was slow: compile once, cache the data, or read it ahead."
     ),

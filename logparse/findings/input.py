@@ -56,7 +56,15 @@ APART = 0.2
 
 _VALIDATE_ON = re.compile(r"validate on ([\d,]+)")
 
-_REPLAY = "`logparse replay like LOG` trains with such an input and prints a log to compare"
+_LIKE = (
+    "To confirm: `logparse replay like LOG` times the network of its model.summary() on data held "
+    "in memory; what is faster there was lost to the input"
+)
+_PIPELINES = "To confirm: `logparse replay run pipelines` trains with and without such a cache"
+_WORKERS = (
+    "To confirm: `logparse replay run augmentation` trains with one worker, with four and with "
+    "prefetching"
+)
 
 
 @rule(
@@ -119,7 +127,7 @@ def _slow_starts(series: Series) -> Iterator[Finding]:
         "epoch passes before training goes on. That is the input starting anew: workers, a "
         "shuffle buffer, files opened again.",
         "Make the data set once and repeat it, shrink the shuffle buffer, keep workers alive. "
-        + _REPLAY + ".",
+        + _LIKE + ".",
         run=series.run,
         line=int(series.line[0]),
         value=took,
@@ -150,7 +158,7 @@ def _little_arithmetic(tables: Tables, series: Series) -> Iterator[Finding]:
         "about what a processor core or two do; a GPU does hundreds of times as many. So no GPU "
         "was used, or it waited for its input nearly all the time.",
         "First see that a GPU is used at all: nvidia-smi while it trains, and the list of devices "
-        "that the framework sees. If it is, the input is the limit: " + _REPLAY + ".",
+        "that the framework sees. If it is, the input is the limit. " + _LIKE + ".",
         run=series.run,
         line=network.line,
         value=rate,
@@ -191,9 +199,7 @@ def _uneven(tables: Tables) -> Iterator[Finding]:
             f"Steps take between {duration(low)} and {duration(high)} (a tenth less, a tenth "
             "more). Computing takes the same time in each step, so something else decides: "
             "suspect the input, then other jobs on the machine.",
-            "Look at the GPU's load while it trains; prefetch, decode in parallel. "
-            + _REPLAY
-            + ".",
+            "Look at the GPU's load while it trains; prefetch, decode in parallel. " + _LIKE + ".",
             run=run,
             line=_line(tables, run, int(steps["epoch"][0])),
             value=high,
@@ -249,7 +255,7 @@ def filled_cache(tables: Tables) -> Iterator[Finding]:
             f"{count(n - 1, 'later epoch')} fast and alike: so it looks when a cache is filled. It "
             f"cost {long_duration(first.lost)}, once. {_pays(first, n)}",
             "`logparse compare WITHOUT WITH` with a run without the cache tells from which epoch "
-            "it pays. " + _REPLAY + ".",
+            "it pays. " + _PIPELINES + ".",
             run=series.run,
             epoch=int(series.epoch[0]),
             line=int(series.line[0]),
@@ -324,7 +330,7 @@ def _periodic(tables: Tables, run: int, steps: pl.DataFrame) -> Finding:
         f"{period} workers load the data, one of them is slow: batches come from them in turn. "
         "Else something runs at that period.",
         "Look for what happens every "
-        f"{period} steps: the number of workers, a callback, a log of summaries. {_REPLAY}.",
+        f"{period} steps: the number of workers, a callback, a log of summaries. {_WORKERS}.",
         run=run,
         line=_line(tables, run, int(steps["epoch"][0])),
         value=slow,
@@ -343,7 +349,7 @@ def _two_kinds(tables: Tables, run: int, steps: pl.DataFrame) -> Finding:
         f"There are two kinds of steps: {100 * share:.0f} % take {duration(slow)}, the others "
         f"{duration(usual)}, and few are in between. Suspect samples that cost more to load or to "
         "augment, or one slow worker.",
-        f"Time the augmentation of single samples and look for large files. {_REPLAY}.",
+        f"Time the augmentation of single samples and look for large files. {_WORKERS}.",
         run=run,
         line=_line(tables, run, int(steps["epoch"][0])),
         value=slow,

@@ -296,7 +296,7 @@ def frozen_layers(tables: Tables) -> Iterator[Finding]:
             + _cost(tables, run, epochs),
             "Run the frozen layers once over all samples (model.predict), store what they give, "
             f"and train the rest on that{_gain(epochs, part, whole)}. Not if each epoch augments "
-            "at random.",
+            "at random. To confirm: `logparse replay run finetune` trains both ways.",
             run=run,
             line=network.line,
             value=share,
