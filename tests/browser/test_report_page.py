@@ -26,17 +26,13 @@ def report(tmp_path_factory: pytest.TempPathFactory, sample_logs: Path) -> Path:
 
 
 def drawn(tab: Tab) -> int:
-    """Charts drawn, after scrolling through the whole page."""
-    tab.page.evaluate(
-        """async () => {
-            for (let y = 0; y < document.documentElement.scrollHeight; y += 400) {
-                window.scrollTo(0, y);
-                await new Promise((done) => setTimeout(done, 30));
-            }
-            window.scrollTo(0, 0);
-        }"""
-    )
-    return tab.page.locator(".chart .main-svg").count()
+    """Charts drawn, after each has come into view."""
+    charts = tab.page.locator(".chart").all()
+    for chart in charts:
+        chart.scroll_into_view_if_needed()
+        chart.locator(".main-svg").first.wait_for(state="attached")
+    tab.page.evaluate("window.scrollTo(0, 0)")
+    return len(charts)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

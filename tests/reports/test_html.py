@@ -104,6 +104,18 @@ def test_a_table_stands_under_each_chart(keras2: Analysis) -> None:
         assert f'id="{chart}-table"' in text
 
 
+def test_the_charts_of_a_log_of_nan_are_strict_json(sample_logs: Path) -> None:
+    text = page(logparse.analyze(sample_logs / "tf-2.0.4" / "nan.log"), script="x.js")
+    charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text)
+
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is not JSON")
+
+    assert len(charts) >= 4
+    for chart in charts:
+        json.loads(chart, parse_constant=refuse)
+
+
 def test_several_logs_have_an_index(sample_logs: Path) -> None:
     report = HtmlReport(full=False)
     logs = [logparse.analyze(path) for path in sorted(sample_logs.glob("seeds/*.log"))]

@@ -338,7 +338,7 @@ def marks(
                 "name": f"{code}: {label}" if code in VERDICTS else label,
                 "mode": "markers",
                 "x": axis.at(epoch, np.zeros(len(epoch))),
-                "y": [row[2] for row in rows],
+                "y": np.array([row[2] for row in rows], float),
                 "customdata": [[row[0], safe.figure(row[3], 400)] for row in rows],
                 "hovertemplate": "%{customdata[0]} %{customdata[1]}<extra></extra>",
                 "marker": {
