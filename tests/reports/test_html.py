@@ -9,12 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import logparse
 from logparse.analysis import Analysis
 from logparse.errors import UsageError
 from logparse.reports import sections
+from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.html import HtmlReport, page, script_text, summary
 from logparse.reports.markdown import MarkdownReport
 from logparse.reports.output import targets
@@ -102,6 +104,13 @@ def test_a_table_stands_under_each_chart(keras2: Analysis) -> None:
     for chart in charts:
         assert f'data-chart="{chart}"' in text
         assert f'id="{chart}-table"' in text
+
+
+def test_numbers_that_are_not_finite_are_nothing_in_the_json_of_a_figure() -> None:
+    sheet = Sheet([{"y": [1.0, float("nan"), np.float64("inf")], "z": np.array([np.nan])}], {})
+    (trace,) = sheet.json()["data"]
+    assert trace["y"] == [1.0, None, None]
+    assert set(trace["z"]) == {"dtype", "bdata"}
 
 
 def test_the_charts_of_a_log_of_nan_are_strict_json(sample_logs: Path) -> None:

@@ -7,6 +7,7 @@ page needs; ``figure`` hands over to it where a user works on with the figure.
 from __future__ import annotations
 
 import base64
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +65,10 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if isinstance(value, np.ndarray):
         return _packed(value)
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        value = value.item()
+    # JSON has no word for these; in an array they are bytes, and a gap in the line.
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _packed(array: NDArray[Any]) -> Any:
