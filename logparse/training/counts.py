@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from logparse.reading.records import Floats
-from logparse.training.epochs import Epochs
+from logparse.reading.records import Floats, Ints
+from logparse.training.epochs import Bools, Epochs
 from logparse.training.series import Shown, half_units
 
 LARGEST = 1024
@@ -75,8 +75,9 @@ class CountEvidence:
             y = epoch.values[name]
             half = half_units(y, epoch.decimals[name])
             fine = np.isfinite(y) & (epoch.decimals[name] != 0) & (step > 0)
+            news = _news(y, half, step)
             for score, whole in ((self.once, ONCE), (self.twice, TWICE)):
-                rows = np.flatnonzero(fine & (step <= max(whole)) & ~final)
+                rows = np.flatnonzero(fine & news & (step <= max(whole)) & ~final)
                 for row in rows.tolist():
                     parts = whole[int(step[row])] * sizes
                     score[1:] += _nats(y[row] * parts, half[row] * parts)
@@ -116,6 +117,19 @@ class CountEvidence:
         order = np.argsort(-score, kind="stable")
         ahead = score[order[0]] - score[order[1]] if size > 1 else np.inf
         return int(sizes[order[0]]) if ahead > SURE_LAST else None
+
+
+def _news(y: Floats, half: Floats, step: Ints) -> Bools:
+    """[n] rows that add both right and wrong answers to those of the row before.
+
+    Where none is wrong, or no further one, the count is whole for every batch size.
+    """
+    out = np.ones(len(y), np.bool_)
+    for share in (y, 1 - y):
+        count, width = step * share, step * half
+        out &= count > width
+        out[1:] &= np.abs(np.diff(count)) > width[1:] + width[:-1]
+    return out
 
 
 def _nats(count: Floats, width: Floats) -> Floats:

@@ -225,3 +225,12 @@ def test_the_loss_of_keras_3_0_over_a_data_set_of_unknown_length_has_no_true_las
     assert ((found["low"] <= true) & (true <= found["high"]))[known].all()
     unknown = [(found["metric"][i], found["step"][i]) for i in np.flatnonzero(~known)]
     assert unknown == [("loss", steps)] * 3
+
+
+def test_batches_without_errors_do_not_tell_their_size() -> None:
+    # Sixteen samples; the few errors come in pairs by chance, as they may with batches of eight.
+    accuracy = np.ones((3, 60))
+    accuracy[:, [4, 9]] = 1 - 2 / 16
+    found = decide(made_epochs({"accuracy": accuracy}, MEAN, form=Form.BAR_STEP))
+    assert found.batch_size in (None, 16)
+    assert found.last_size is None
