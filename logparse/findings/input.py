@@ -69,7 +69,7 @@ _WORKERS = (
 
 @rule(
     "LP401",
-    "the input pipeline is the limit",
+    "the input may be the limit, or no GPU is used",
     severity="warning",
     summary="The times fit a training that waits for its data, or does not use its GPU.",
     computed=(
