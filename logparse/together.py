@@ -105,12 +105,21 @@ def together(
         "metrics": _metrics(text.metrics, theirs, good),
         "messages": pl.concat([text.messages, _messages(text, events)]),
         "rejects": pl.concat([text.rejects, events.rejects]),
+        "step_times": _step_times(text.step_times, _renumbered(events.step_times, places)),
         "layers": text.layers,
         "models": text.models,
         "tags": events.tags,
         "agreement": agreement,
     }
     return _source(text.source, events.source), tables, Together(text, events, places)
+
+
+def _step_times(text: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Those of the events, whose clock is the finer; those of the text in other epochs."""
+    import polars as pl
+
+    rest = text.join(events, on=KEY, how="anti", maintain_order="left")
+    return pl.concat([events.select(text.columns), rest]).sort(KEY)
 
 
 def _places(text: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

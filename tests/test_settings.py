@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -171,6 +172,8 @@ def test_a_table_that_is_none_or_not_utf8_is_a_mistake(run: Run) -> None:
 
 
 def test_settings_shows_where_each_is_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("LOGPARSE_")]:
+        monkeypatch.delenv(name)
     assert run("settings").out == (
         "Settings file: none found\nEvery setting is at its default; --all shows them.\n"
     )
