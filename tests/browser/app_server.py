@@ -84,10 +84,14 @@ def upload(page: Page, *files: Path | dict[str, object]) -> Page:
 
 def open_tab(page: Page, name: str) -> Page:
     """One of the tabs of a log's page."""
-    page.get_by_role("tab", name=name, exact=True).click()
-    expect(page.get_by_role("tab", name=name, exact=True)).to_have_attribute(
-        "aria-selected", "true"
-    )
+    tab = page.get_by_role("tab", name=name, exact=True)
+    tab.click()
+    page.wait_for_timeout(300)
+    if tab.get_attribute("aria-selected") != "true":
+        # Streamlit draws the page anew while it works; a click in that moment is lost.
+        settled(page)
+        tab.click()
+    expect(tab).to_have_attribute("aria-selected", "true")
     return settled(page)
 
 
