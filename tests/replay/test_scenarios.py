@@ -45,9 +45,10 @@ def test_the_law_is_found_and_every_truth_is_within_its_bounds(scores: list[Scor
         assert one.law in (one.true_law, None), one
         assert one.bounds.inside == one.bounds.of, one
         assert one.means.inside == one.means.of, one
+        # Laws between which it stays open may agree on the means: these are then held to the truth.
         assert one.means.of > 0 or one.law is None, one
-    # A log of a few short epochs may not tell, on a fast machine least; most must.
-    assert sum(one.law is not None for one in scores) >= 0.6 * len(scores)
+    # A log of a few short epochs may not tell; most must.
+    assert sum(one.law is not None for one in scores) >= 0.8 * len(scores)
 
 
 def test_bands_hold_what_they_promise(scores: list[Score]) -> None:
@@ -59,11 +60,7 @@ def test_bands_hold_what_they_promise(scores: list[Score]) -> None:
 
 
 def test_expected_findings_are_found_in_the_log(scores: list[Score]) -> None:
-    # Where the log does not tell its law, nothing that rests on it can be said.
-    told = [one for one in scores if one.source == "log" and one.law is not None]
-    # With few lines a jump may stay undecided (LP103) where averaging made it (LP101).
-    open_ = {one.run for one in told if one.missing == ("LP101",) and "LP103" in one.found}
-    missing = {one.run: one.missing for one in told if one.missing and one.run not in open_}
+    missing = {one.run: one.missing for one in scores if one.source == "log" and one.missing}
     assert missing == {}
 
 
@@ -71,9 +68,7 @@ def test_a_jump_is_explained_as_it_was_made(scores: list[Score]) -> None:
     logs = [one for one in scores if one.source == "log"]
     ordinary = [one.found for one in logs if one.run == "epoch-jump-ordinary"]
     assert ["LP102" in found for found in ordinary] == [False, False]
-    # Where the law is open, or few lines are shown, it may say that it cannot tell.
-    learnt = [one.found for one in logs if one.run == "epoch-jump-memorisable"]
-    assert all({"LP102", "LP103"} & set(found) for found in learnt)
+    assert ["LP102" in one.found for one in logs if one.run == "epoch-jump-memorisable"] == [True]
 
 
 def test_a_clean_training_has_no_fault_of_learning_or_input(scores: list[Score]) -> None:
@@ -126,13 +121,13 @@ def test_a_wrong_law_or_value_does_not_pass(replays: Replays) -> None:
     """The score must see what it is there to see."""
     folder = replays.root / "epoch-jump-ordinary"
     meta, truth = read_truth(folder)
-    # A short log may not tell its law by itself.
-    good = logparse.analyze(folder / "train.log", law="mean")
-    assert all(part.inside == part.of for part in judge("x", "log", good, meta, truth).parts)
+    good = logparse.analyze(folder / "train.log")
+    assert judge("x", "log", good, meta, truth).good
     wrong = logparse.analyze(folder / "train.log", law="mean of means")
     scored = judge("x", "log", wrong, meta, truth)
     assert scored.law != scored.true_law
-    assert not scored.good
+    # Where not every step is shown, a mean of means has few bounds; its epoch means are wrong.
+    assert scored.means.inside < scored.means.of
     moved = truth.with_columns(pl.col("loss") + 0.5)
     scored = judge("x", "log", good, meta, moved)
     assert scored.bounds.inside < 0.6 * scored.bounds.of  # accuracy is as it was

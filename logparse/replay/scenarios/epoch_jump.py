@@ -7,6 +7,7 @@ are drawn by lot, so that nothing can be learnt but each image by heart.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -75,9 +76,14 @@ def train(run: Training) -> None:
     }
     data = batches(x, y, run.batch, orders[run.order])
     model = _network(run)
+    # Keras draws a line each 50 ms: on a fast machine the small scale would show next to none.
+    pace = run.keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs=None: time.sleep(run.pause)
+    )
+    options = {"steps_per_epoch": run.steps, "epochs": 1, "callbacks": [pace]}
     for i in range(run.epochs):
         print(f"train_model:: starting epoch {i + 1}/{run.epochs}", flush=True)
-        run.fit(model, data, steps_per_epoch=run.steps, epochs=1, of=run.epochs)
+        run.fit(model, data, of=run.epochs, **options)
 
 
 SCENARIO = Scenario(
@@ -111,6 +117,7 @@ SCENARIO = Scenario(
     scales={
         "smoke": {
             "steps": 100,
+            "pause": 0.02,
             "batch": 32,
             "side": 24,
             "epochs": 3,
@@ -121,6 +128,7 @@ SCENARIO = Scenario(
         },
         "small": {
             "steps": 406,
+            "pause": 0.0,
             "batch": 16,
             "side": 48,
             "epochs": 3,
@@ -131,6 +139,7 @@ SCENARIO = Scenario(
         },
         "full": {
             "steps": 406,
+            "pause": 0.0,
             "batch": 128,
             "side": 128,
             "epochs": 3,
