@@ -19,10 +19,10 @@ from logparse.reading.detect import (
     reader_named,
 )
 from logparse.reading.records import Account, Chunk
-from logparse.stream import choose
+from logparse.stream import ReaderLog, choose
 
 
-class LiveLog:
+class LiveLog(ReaderLog):
     """A log in text that is fed by hand; what a pipeline asks of a log."""
 
     def __init__(self, title: str, reader: Reader, reason: str) -> None:
@@ -37,21 +37,6 @@ class LiveLog:
     def account(self) -> Account:
         """Where each byte went."""
         return self.reader.account
-
-    @property
-    def lines(self) -> int:
-        """Lines begun so far."""
-        return int(getattr(self.reader, "lines", 0))
-
-    @property
-    def channels(self) -> list[str | None]:
-        """Marks of the workers whose lines it holds, by number."""
-        return getattr(getattr(self.reader, "channels", None), "names", [None])
-
-    @property
-    def summary(self) -> object | None:
-        """What it printed of models."""
-        return getattr(self.reader, "summary", None)
 
     def nothing(self) -> NotALogError:
         """What to say where there is no training in it."""

@@ -146,12 +146,33 @@ class Recognised:
         return self.reader == EVENTS
 
 
-class TextLog:
+class ReaderLog:
+    """What a reader knows of its log; part of ``Log``."""
+
+    reader: Reader
+
+    @property
+    def lines(self) -> int:
+        """Lines read so far."""
+        return int(getattr(self.reader, "lines", 0))
+
+    @property
+    def channels(self) -> list[str | None]:
+        """Marks of the workers whose lines it holds, by number."""
+        return getattr(getattr(self.reader, "channels", None), "names", [None])
+
+    @property
+    def summary(self) -> object | None:
+        """What it printed of models."""
+        return getattr(self.reader, "summary", None)
+
+
+class TextLog(ReaderLog):
     """A log in text, read once; see ``Log``."""
 
     def __init__(self, found: Recognised) -> None:
         self._found = found
-        self.reader: Reader = reader_named(found.reader)
+        self.reader = reader_named(found.reader)
         self.name, self.title, self.reason = self.reader.name, found.source.name, found.reason
         self.not_kept: dict[str, int] = {}
         self.plain = False
@@ -166,11 +187,6 @@ class TextLog:
         return total
 
     @property
-    def lines(self) -> int:
-        """Lines read so far."""
-        return int(getattr(self.reader, "lines", 0))
-
-    @property
     def damage(self) -> str | None:
         """What was wrong with a packed file."""
         return self._found.source.damage
@@ -179,16 +195,6 @@ class TextLog:
     def sha256(self) -> str | None:
         """Hash of the content, if it was asked for."""
         return self._found.source.sha256
-
-    @property
-    def channels(self) -> list[str | None]:
-        """Marks of the workers whose lines it holds, by number."""
-        return getattr(getattr(self.reader, "channels", None), "names", [None])
-
-    @property
-    def summary(self) -> object | None:
-        """What it printed of models."""
-        return getattr(self.reader, "summary", None)
 
     def nothing(self) -> NotALogError:
         """What to say where there is no training in it."""

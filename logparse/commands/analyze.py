@@ -13,38 +13,26 @@ from logparse.commands.common import (
     NOTHING,
     SOME,
     choice_option,
+    codes_options,
     events_option,
-    given_codes,
-    given_reading,
+    given_analysis,
     one_line,
     reading_options,
+    report_options,
     say,
+    tripping,
     writing_options,
 )
 from logparse.options import Arguments, Command, Parser
 
 if TYPE_CHECKING:
-    from logparse.analysis import Analysis
     from logparse.reports.output import Outputs
 
 
 def _options(parser: Parser) -> None:
     from logparse.reports.output import FORMATS
 
-    parser.option(
-        "--format",
-        choices=FORMATS,
-        metavar="|".join(FORMATS),
-        help="Form of the report; text, if the suffix of -o does not tell.",
-    )
-    parser.option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="Write to FILE, form by suffix; - is standard output; can be given again.",
-    )
+    report_options(parser, FORMATS)
     parser.option(
         "--full",
         action="store_true",
@@ -52,15 +40,7 @@ def _options(parser: Parser) -> None:
     )
     choice_option(parser, "--fail-on", FAIL_ON, "Exit with 1 on a finding this severe.")
     parser.option("--exit-zero", action="store_true", help="Exit with 0 whatever the findings are.")
-    parser.option(
-        "--select",
-        metavar="CODES",
-        action="append",
-        help="Only these findings, like LP1,LP201; can be given again.",
-    )
-    parser.option(
-        "--ignore", metavar="CODES", action="append", help="Not these findings; can be given again."
-    )
+    codes_options(parser)
     events_option(parser)
     reading_options(parser)
     choice_option(parser, "--color", ("auto", "always", "never"), "Colours in text.")
@@ -79,12 +59,9 @@ def run(given: Namespace) -> int:
     """Report on one or more logs."""
     from logparse.reports.output import Outputs, targets
 
-    options = given_reading(given)
+    options = given_analysis(given)
     if given.events:
         options["events"] = given.events
-    if select := given_codes(given.select):
-        options["select"] = select
-    options["ignore"] = given_codes(given.ignore) or ()
     asked = targets(given.output, given.format)
     options["sha256"] = any(target.format in ("json", "ndjson") for target in asked)
     outputs = Outputs(asked, color=given.color, full=given.full, force=given.force)
@@ -103,6 +80,7 @@ def _report(
     if "-" in paths and sys.stdin.isatty() and not quiet:
         say("logparse: reading what you type; end with Ctrl-D\n")
     results = iter(analyze_many(paths, **options))
+    severe = set(tripping(fail_on))
     done = failed = 0
     skipped: list[str] = []
     found = False
@@ -123,7 +101,7 @@ def _report(
         else:
             done += 1
             outputs.log(result)
-            found = found or _trips(result, fail_on)
+            found = found or not severe.isdisjoint(result.findings["severity"])
     outputs.end()
     _say_skipped(skipped, done + failed)
     if not done:
@@ -142,10 +120,3 @@ def _say_skipped(reasons: list[str], others: int) -> None:
         say(f"logparse: passed over {visible(reason)}\n")
     if len(reasons) > len(shown[:20]):
         say(f"logparse: passed over {len(reasons) - len(shown[:20]):,} more\n")
-
-
-def _trips(analysis: Analysis, fail_on: str) -> bool:
-    """Whether a finding is at least as severe as ``fail_on``."""
-    if fail_on == "never":
-        return False
-    return bool(analysis.findings["severity"].is_in(FAIL_ON[FAIL_ON.index(fail_on) :]).any())

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from logparse.errors import LogparseError, UsageError
@@ -45,6 +45,37 @@ def reading_options(parser: Parser) -> None:
     )
 
 
+def report_options(parser: Parser, formats: Collection[str]) -> None:
+    """Where a report goes, and its form."""
+    parser.option(
+        "--format",
+        choices=formats,
+        metavar="|".join(formats),
+        help="Form of the report; text, if the suffix of -o does not tell.",
+    )
+    parser.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="Write to FILE, form by suffix; - is standard output; can be given again.",
+    )
+
+
+def codes_options(parser: Parser) -> None:
+    """Which findings are looked for."""
+    parser.option(
+        "--select",
+        metavar="CODES",
+        action="append",
+        help="Only these findings, like LP1,LP201; can be given again.",
+    )
+    parser.option(
+        "--ignore", metavar="CODES", action="append", help="Not these findings; can be given again."
+    )
+
+
 def writing_options(parser: Parser) -> None:
     """Options on how to write."""
     parser.option("--force", action="store_true", help="Replace files that exist.")
@@ -73,6 +104,21 @@ def given_reading(given: Namespace) -> dict[str, Any]:
     """Those options of ``reading_options`` that were given, as ``analyze`` takes them."""
     options = {name: getattr(given, name) for name in READING}
     return {name: value for name, value in options.items() if value is not None}
+
+
+def given_analysis(given: Namespace) -> dict[str, Any]:
+    """Those options of ``reading_options`` and ``codes_options`` that were given.
+
+    Raises:
+        UsageError: as of ``given_codes``.
+    """
+    codes = {"select": given_codes(given.select), "ignore": given_codes(given.ignore)}
+    return given_reading(given) | {name: value for name, value in codes.items() if value}
+
+
+def tripping(fail_on: str) -> tuple[str, ...]:
+    """The severities at which ``--fail-on`` makes the exit code 1."""
+    return () if fail_on == "never" else FAIL_ON[FAIL_ON.index(fail_on) :]
 
 
 def given_codes(given: list[str] | None) -> tuple[str, ...] | None:

@@ -19,6 +19,7 @@ from logparse.commands.common import (
     given_reading,
     one_line,
     reading_options,
+    report_options,
     say,
     writing_options,
 )
@@ -47,20 +48,7 @@ def _options(parser: Parser) -> None:
     choice_option(
         parser, "--by", ("epoch", "step"), "What is judged where epochs differ in length."
     )
-    parser.option(
-        "--format",
-        choices=FORMATS,
-        metavar="|".join(FORMATS),
-        help="Form of the report; text, if the suffix of -o does not tell.",
-    )
-    parser.option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="Write to FILE, form by suffix; - is standard output; can be given again.",
-    )
+    report_options(parser, FORMATS)
     parser.option("--full", action="store_true", help="Hide nothing in text.")
     reading_options(parser)
     choice_option(parser, "--color", ("auto", "always", "never"), "Colours in text.")

@@ -13,11 +13,12 @@ from logparse.commands.common import (
     NOTHING,
     SOME,
     choice_option,
+    codes_options,
     count,
-    given_codes,
-    given_reading,
+    given_analysis,
     reading_options,
     say,
+    tripping,
     writing_options,
 )
 from logparse.errors import UsageError
@@ -42,15 +43,7 @@ def _options(parser: Parser) -> None:
     )
     parser.option("--strict", action="store_true", help="Stop at the first log that fails.")
     choice_option(parser, "--fail-on", FAIL_ON, "Exit with 1 on a finding this severe.")
-    parser.option(
-        "--select",
-        metavar="CODES",
-        action="append",
-        help="Only these findings, like LP1,LP201; can be given again.",
-    )
-    parser.option(
-        "--ignore", metavar="CODES", action="append", help="Not these findings; can be given again."
-    )
+    codes_options(parser)
     reading_options(parser)
     writing_options(parser)
 
@@ -72,11 +65,7 @@ def run(given: Namespace) -> int:
 
     if given.jobs and given.scheduler:
         raise UsageError("--jobs counts processes here and --scheduler names those elsewhere")
-    options = given_reading(given)
-    if select := given_codes(given.select):
-        options["select"] = select
-    if ignore := given_codes(given.ignore):
-        options["ignore"] = ignore
+    options = given_analysis(given)
     (tree,) = given.arguments
     with workers(given.jobs, given.scheduler) as found:
         summary = report(
@@ -92,7 +81,8 @@ def run(given: Namespace) -> int:
     print("\n".join(_lines(summary)))
     if not summary.read:
         return NOTHING
-    return SOME if summary.failed else FOUND if _trips(summary, given.fail_on) else FINE
+    severe = any(summary.worst.get(severity) for severity in tripping(given.fail_on))
+    return SOME if summary.failed else FOUND if severe else FINE
 
 
 def _say_failures(summary: Summary) -> None:
@@ -129,9 +119,3 @@ def _now(summary: Summary) -> str:
     if summary.removed:
         told += f", {summary.removed:,} removed since"
     return told
-
-
-def _trips(summary: Summary, fail_on: str) -> bool:
-    if fail_on == "never":
-        return False
-    return any(summary.worst.get(severity) for severity in FAIL_ON[FAIL_ON.index(fail_on) :])

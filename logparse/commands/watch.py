@@ -10,8 +10,8 @@ from logparse.commands.common import (
     FINE,
     NOTHING,
     SOME,
-    given_codes,
-    given_reading,
+    codes_options,
+    given_analysis,
     reading_options,
 )
 from logparse.options import Arguments, Command, Parser
@@ -41,15 +41,7 @@ def _options(parser: Parser) -> None:
         help="Start this on each finding and stall; LOGPARSE_CODE, LOGPARSE_MESSAGE ... tell it.",
     )
     parser.option("--until-end", action="store_true", help="End when the trainings have ended.")
-    parser.option(
-        "--select",
-        metavar="CODES",
-        action="append",
-        help="Only these findings, like LP1,LP201; can be given again.",
-    )
-    parser.option(
-        "--ignore", metavar="CODES", action="append", help="Not these findings; can be given again."
-    )
+    codes_options(parser)
     reading_options(parser)
 
 
@@ -68,11 +60,7 @@ def run(given: Namespace) -> int:
     from logparse.watch import INTERVAL, Watch, check_sources
 
     check_sources(given.arguments)
-    options = given_reading(given)
-    if select := given_codes(given.select):
-        options["select"] = select
-    if ignore := given_codes(given.ignore):
-        options["ignore"] = ignore
+    options = given_analysis(given)
     runner = Runner(given.command) if given.command else None
     watch = Watch(given.arguments, options, Screen(sys.stdout), stall=given.stall, runner=runner)
     try:

@@ -19,7 +19,7 @@ from logparse.findings.jumps import (
     groups,
     higher_is_better,
 )
-from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.registry import Finding, Tables, first_lines, rule
 from logparse.findings.wording import number
 from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
 
@@ -97,16 +97,6 @@ def _weight(jump: Jump) -> float:
     return abs(jump.size) / jump.noise if jump.noise > 0 else abs(jump.size)
 
 
-def _line(tables: Tables, jump: Jump) -> int | None:
-    """Line where the epoch after the boundary begins."""
-    import polars as pl
-
-    if not {"run", "epoch", "first_line"} <= set(tables.epochs.columns):
-        return None
-    rows = tables.epochs.filter((pl.col("run") == jump.run) & (pl.col("epoch") == jump.epoch))
-    return int(rows["first_line"][0]) if len(rows) else None
-
-
 @rule(
     "LP101",
     "jump at the epoch boundary made by averaging",
@@ -139,7 +129,7 @@ def averaging_jump(tables: Tables) -> Iterable[Finding]:
             run=jump.run,
             epoch=jump.epoch,
             metric=jump.metric,
-            line=_line(tables, jump),
+            line=first_lines(tables).get((jump.run, jump.epoch)),
             value=jump.size,
             baseline=jump.averaging,
             threshold=REAL,
@@ -187,7 +177,7 @@ def real_jump(tables: Tables) -> Iterable[Finding]:
             run=jump.run,
             epoch=jump.epoch,
             metric=jump.metric,
-            line=_line(tables, jump),
+            line=first_lines(tables).get((jump.run, jump.epoch)),
             value=jump.remainder,
             baseline=jump.averaging,
             threshold=REAL,
@@ -278,7 +268,7 @@ def undecided_jump(tables: Tables) -> Iterable[Finding]:
             run=jump.run,
             epoch=jump.epoch,
             metric=jump.metric,
-            line=_line(tables, jump),
+            line=first_lines(tables).get((jump.run, jump.epoch)),
             value=jump.size,
             baseline=jump.averaging if math.isfinite(jump.averaging) else None,
             threshold=REAL,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from logparse.findings.durations import Series, all_series
 from logparse.findings.first_epoch import STORAGE, SlowFirst, slow_firsts
 from logparse.findings.model import samples_of
 from logparse.findings.networks import arithmetic, networks
-from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.registry import Finding, Tables, first_lines, rule
 from logparse.findings.wording import count, duration, long_duration, rounded
 from logparse.training.step_times import FEWEST_STEPS, OUTLYING, SLOW
 
@@ -201,17 +202,12 @@ def _uneven(tables: Tables) -> Iterator[Finding]:
             "suspect the input, then other jobs on the machine.",
             "Look at the GPU's load while it trains; prefetch, decode in parallel. " + _LIKE + ".",
             run=run,
-            line=_line(tables, run, int(steps["epoch"][0])),
+            line=first_lines(tables).get((run, int(steps["epoch"][0]))),
             value=high,
             baseline=low,
             threshold=UNEVEN * low,
             n=int(steps["n"].sum()),
         )
-
-
-def _line(tables: Tables, run: int, epoch: int) -> int | None:
-    rows = tables.epochs.filter((pl.col("run") == run) & (pl.col("epoch") == epoch))
-    return int(rows["first_line"][0]) if rows.height else None
 
 
 @rule(
@@ -304,6 +300,7 @@ def slow_kind_of_step(tables: Tables) -> Iterator[Finding]:
     yield from two_kinds_of_steps(tables)
 
 
+@lru_cache(maxsize=1)
 def two_kinds_of_steps(tables: Tables) -> list[Finding]:
     """LP404, also for LP401, which is silent where this explains uneven steps."""
     found = []
@@ -332,7 +329,7 @@ def _periodic(tables: Tables, run: int, steps: pl.DataFrame) -> Finding:
         "Look for what happens every "
         f"{period} steps: the number of workers, a callback, a log of summaries. {_WORKERS}.",
         run=run,
-        line=_line(tables, run, int(steps["epoch"][0])),
+        line=first_lines(tables).get((run, int(steps["epoch"][0]))),
         value=slow,
         baseline=usual,
         threshold=SLOW * usual,
@@ -351,7 +348,7 @@ def _two_kinds(tables: Tables, run: int, steps: pl.DataFrame) -> Finding:
         "augment, or one slow worker.",
         f"Time the augmentation of single samples and look for large files. {_WORKERS}.",
         run=run,
-        line=_line(tables, run, int(steps["epoch"][0])),
+        line=first_lines(tables).get((run, int(steps["epoch"][0]))),
         value=slow,
         baseline=usual,
         threshold=SLOW * usual,

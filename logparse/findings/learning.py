@@ -32,7 +32,7 @@ from logparse.findings.curves import (
     slope,
     spikes,
 )
-from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.registry import Finding, Tables, first_lines, rule
 from logparse.findings.wording import count, long_duration, number
 
 
@@ -86,12 +86,6 @@ def not_finite(tables: Tables) -> Iterable[Finding]:
         )
 
 
-def _lines(tables: Tables) -> dict[tuple[int, int], int]:
-    """First line of each epoch."""
-    rows = tables.epochs.select("run", "epoch", "first_line").iter_rows()
-    return {(run, epoch): line for run, epoch, line in rows}
-
-
 @rule(
     "LP302",
     "diverging",
@@ -117,7 +111,7 @@ def _lines(tables: Tables) -> dict[tuple[int, int], int]:
 )
 def diverging(tables: Tables) -> Iterator[Finding]:
     """LP302."""
-    lines = _lines(tables)
+    lines = first_lines(tables)
     for curve in all_curves(tables).values():
         found = divergence(curve.costs) if curve.loss and not curve.validation else None
         if found is None:
@@ -168,7 +162,7 @@ def diverging(tables: Tables) -> Iterator[Finding]:
 )
 def no_progress(tables: Tables) -> Iterator[Finding]:
     """LP303: one finding a run, for the metric that stands still longest."""
-    lines = _lines(tables)
+    lines = first_lines(tables)
     curves = all_curves(tables)
     validated = {curve.run for curve in curves.values() if curve.validation}
     runs: dict[int, list[tuple[Curve, Plateau]]] = {}
@@ -254,7 +248,7 @@ def _others(
 )
 def overfitting(tables: Tables) -> Iterator[Finding]:
     """LP304."""
-    lines = _lines(tables)
+    lines = first_lines(tables)
     for train, other in pairs(tables):
         found = rise(other.costs) if train.loss else None
         if found is None or np.median(train.costs[-3:]) >= train.costs[found.best]:
@@ -303,7 +297,7 @@ def overfitting(tables: Tables) -> Iterator[Finding]:
 )
 def spike(tables: Tables) -> Iterator[Finding]:
     """LP305: one finding a metric, for its highest spike."""
-    lines = _lines(tables)
+    lines = first_lines(tables)
     for curve in all_curves(tables).values():
         found = spikes(curve.costs) if curve.loss else []
         if not found:

@@ -12,7 +12,7 @@ import polars as pl
 
 from logparse.findings.curves import Curve, all_curves
 from logparse.findings.networks import Network, arithmetic, networks
-from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.registry import Finding, Tables, first_lines, rule
 from logparse.findings.wording import count, duration, long_duration, number, rounded
 
 FEWEST_AT_CHANCE = 3
@@ -114,7 +114,7 @@ def at_chance(tables: Tables) -> Iterator[Finding]:
             run=curve.run,
             epoch=first,
             metric=curve.metric,
-            line=_line_of(tables, curve.run, first),
+            line=first_lines(tables).get((curve.run, first)),
             value=float(curve.values[-1]),
             baseline=p,
             threshold=p + width,
@@ -152,11 +152,6 @@ def _guess(accuracy: Curve, loss: Curve, network: Network | None) -> _Guess | No
     if classes < 2 or abs(last / math.log(classes) - 1) > CHANCE_LOSS:
         return None
     return _Guess(classes, "loss")
-
-
-def _line_of(tables: Tables, run: int, epoch: int) -> int | None:
-    rows = tables.epochs.filter((pl.col("run") == run) & (pl.col("epoch") == epoch))
-    return int(rows["first_line"][0]) if rows.height else None
 
 
 @rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
@@ -29,6 +30,13 @@ class Tables:
     layers: pl.DataFrame
     models: pl.DataFrame
     agreement: pl.DataFrame | None = None
+
+
+@lru_cache(maxsize=1)
+def first_lines(tables: Tables) -> dict[tuple[int, int], int]:
+    """The first line of each epoch, by run and epoch."""
+    rows = tables.epochs.select("run", "epoch", "first_line").iter_rows()
+    return {(run, epoch): line for run, epoch, line in rows}
 
 
 class Finding(NamedTuple):
