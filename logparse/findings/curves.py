@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from logparse.findings.jumps import groups, higher_is_better
-from logparse.findings.registry import Tables
+from logparse.findings.registry import Tables, once
 from logparse.reading.records import Floats, Ints
 
 FEWEST_TO_DIVERGE = 5
@@ -101,7 +100,7 @@ class Curve:
         return -self.values if higher_is_better(self.metric) else self.values
 
 
-@lru_cache(maxsize=1)
+@once
 def all_curves(tables: Tables) -> dict[tuple[int, str], Curve]:
     """Curves by run and metric, in the order of the log."""
     found: dict[tuple[int, str], Curve] = {}

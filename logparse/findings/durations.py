@@ -7,13 +7,12 @@ errs on made series.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logparse.findings.registry import Tables
+from logparse.findings.registry import Tables, once
 from logparse.reading.records import Floats, Ints
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Series:
         return slice(1 if self.starts else 0, None)
 
 
-@lru_cache(maxsize=1)
+@once
 def all_series(tables: Tables) -> list[Series]:
     """Runs as series of epochs. Epochs of another length than most of their run are left out."""
     found: list[Series] = []

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from logparse.findings.durations import Bools, Series, all_series, excess, find_slow
-from logparse.findings.registry import Finding, Severity, Tables, rule
+from logparse.findings.registry import Finding, Severity, Tables, once, rule
 from logparse.findings.wording import duration, ratio
 
 FEWEST_AFTER_FIRST = 3
@@ -189,7 +188,7 @@ class SlowFirst:
         return f"; {duration(mine)} each, {duration(float(np.nanmedian(later)))} later"
 
 
-@lru_cache(maxsize=1)
+@once
 def slow_firsts(tables: Tables) -> tuple[SlowFirst, ...]:
     """The runs whose first epoch was slow."""
     found = (_slow_first(series) for series in all_series(tables))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -17,7 +16,7 @@ from logparse.findings.durations import Series, all_series
 from logparse.findings.first_epoch import STORAGE, SlowFirst, slow_firsts
 from logparse.findings.model import samples_of
 from logparse.findings.networks import arithmetic, networks
-from logparse.findings.registry import Finding, Tables, first_lines, rule
+from logparse.findings.registry import Finding, Tables, first_lines, once, rule
 from logparse.findings.wording import count, duration, long_duration, rounded
 from logparse.training.step_times import FEWEST_STEPS, OUTLYING, SLOW
 
@@ -300,7 +299,7 @@ def slow_kind_of_step(tables: Tables) -> Iterator[Finding]:
     yield from two_kinds_of_steps(tables)
 
 
-@lru_cache(maxsize=1)
+@once
 def two_kinds_of_steps(tables: Tables) -> list[Finding]:
     """LP404, also for LP401, which is silent where this explains uneven steps."""
     found = []

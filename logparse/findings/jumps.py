@@ -6,12 +6,11 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from logparse.findings.registry import Tables
+from logparse.findings.registry import Tables, once
 from logparse.training.laws import kind_of_metric
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class Group:
         return self.columns[name]
 
 
-@lru_cache(maxsize=1)
+@once
 def groups(tables: Tables) -> tuple[Group, ...]:
     """Every metric of every run, its epochs in order."""
     return tuple(_groups(tables))
@@ -173,7 +172,7 @@ def averages(tables: Tables) -> Iterator[Group]:
     return (group for group in groups(tables) if kind_of_metric(group.metric) == "average")
 
 
-@lru_cache(maxsize=1)
+@once
 def all_jumps(tables: Tables) -> tuple[list[Jump], ...]:
     """``jumps`` of every average, one list a run and metric."""
     return tuple(jumps(group) for group in averages(tables))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from logparse.findings.changes import (
     CHANGED,
@@ -13,7 +12,7 @@ from logparse.findings.changes import (
     find_changes,
 )
 from logparse.findings.durations import SECOND, Series, all_series
-from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.registry import Finding, Tables, once, rule
 from logparse.findings.wording import duration, ratio
 
 MOST_REPORTED = 5
@@ -114,7 +113,7 @@ def drift(tables: Tables) -> Iterator[Finding]:
         )
 
 
-@lru_cache(maxsize=1)
+@once
 def _changes(tables: Tables) -> list[tuple[Series, list[Change]]]:
     found = []
     for series in all_series(tables):

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 import polars as pl
 
-from logparse.findings.registry import Tables
+from logparse.findings.registry import Tables, once
 
 _SIZES = re.compile(r"\d+")
 _CONVOLUTION = re.compile(r"Conv", re.IGNORECASE)
@@ -113,7 +112,7 @@ def arithmetic(layers: tuple[Layer, ...]) -> int | None:
     return total
 
 
-@lru_cache(maxsize=1)
+@once
 def networks(tables: Tables) -> dict[int, Network]:
     """The network of each run that has a summary before it."""
     found: dict[int, Network] = {}

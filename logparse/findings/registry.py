@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Severity = Literal["info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Tables:
     """The small tables that rules read, as documented in ``tables.TABLES``.
 
@@ -32,7 +33,23 @@ class Tables:
     agreement: pl.DataFrame | None = None
 
 
-@lru_cache(maxsize=1)
+def once(make: Callable[[Tables], T]) -> Callable[[Tables], T]:
+    """What several rules need of the same tables is made once, and goes with the tables.
+
+    Several logs may be judged in turns (``lockstep``): each keeps its own.
+    """
+    kept: WeakKeyDictionary[Tables, T] = WeakKeyDictionary()
+
+    @wraps(make)
+    def found(tables: Tables) -> T:
+        if tables not in kept:
+            kept[tables] = make(tables)
+        return kept[tables]
+
+    return found
+
+
+@once
 def first_lines(tables: Tables) -> dict[tuple[int, int], int]:
     """The first line of each epoch, by run and epoch."""
     rows = tables.epochs.select("run", "epoch", "first_line").iter_rows()
@@ -58,6 +75,7 @@ class Finding(NamedTuple):
 
 Check = Callable[[Tables], Iterable[Finding]]
 
+T = TypeVar("T")
 AnyCheck = TypeVar("AnyCheck", bound=Check | None)
 
 
