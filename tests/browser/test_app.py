@@ -218,8 +218,18 @@ def test_axe_finds_no_serious_fault(
     page = settled(visit.open(app))
     assert visit.axe() == []
     clean(visit)
-    upload(page, sample_logs / "keras-2.3.1" / "slowfirst.log")
+    logs = ("keras-2.3.1/slowfirst.log", "seeds/003_outer_loop.log")
+    upload(page, *(sample_logs / name for name in logs))
     for name in ("Findings", "Curves", "Time", "Tables", "Reading"):
         open_tab(page, name)
         assert visit.axe() == [], name
         clean(visit)
+    to_compare = page.get_by_test_id("stTopNavLink").filter(has_text="Compare")
+    if not to_compare.count():  # a narrow window has its pages in the folded bar
+        page.get_by_test_id("stExpandSidebarButton").click()
+        to_compare = page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare")
+    to_compare.click()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+    chart(settled(page), "slowfirst.log")
+    assert visit.axe() == [], "Compare"
+    clean(visit)
