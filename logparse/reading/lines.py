@@ -2,7 +2,8 @@
 
 Keras redraws its line with carriage returns and backspaces. A backspace moves the cursor and
 deletes nothing, so each of these bytes only separates. Pagers, syslog and JSON write them in
-other notations, which are turned into the real bytes at equal length: offsets stay true.
+other notations, and web pages the arrow of a bar; they are turned into the real bytes at equal
+length: offsets stay true.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _SKIP_TAIL = 16
 
 
 def translate(text: bytes) -> bytes:
-    """Other notations of backspace, carriage return and line break as those bytes, same length."""
+    """Other notations of backspace, carriage return, line break and arrow as such, same length."""
     if b"^" in text:
         text = text.replace(b"^H", b"\b\b").replace(b"^M", b"\r\r")
     if b"#" in text and b"#01" in text:
@@ -45,6 +46,8 @@ def translate(text: bytes) -> bytes:
         text = text.replace(b"#012", _ESCAPED_BREAK * 4)
     if b"\\" in text and _ESCAPES.search(text):
         text = _ESCAPES.sub(lambda m: _MEANS[m[0][-1:].lower()] * len(m[0]), text)
+    if b"&" in text and b"&gt;." in text:
+        text = text.replace(b"&gt;.", b"===>.")
     return text
 
 

@@ -58,6 +58,8 @@ def split(data: bytes, cuts: list[int]) -> tuple[list[Stretch], int, list[tuple[
         # Without a sign of JSON these are letters: a Windows path.
         (rb"C:\bin\run\new", [(0, rb"C:\bin\run\new", 1, False)]),
         (b"a#01b^Ac", [(0, b"a#01b^Ac", 1, False)]),
+        # The arrow of a bar in the source of a web page.
+        (b"1/9 [=&gt;..]&gt;\n", [(0, b"1/9 [====>..]&gt;", 1, True)]),
     ],
 )
 def test_stretches(data: bytes, want: list[Stretch]) -> None:
