@@ -87,6 +87,13 @@ def clock_laws(epochs: Epochs, before: int = ANY_LAW) -> Laws:
     return laws
 
 
+def laws_alone(epochs: Epochs, before: int) -> Laws:
+    """``clock_laws`` of each epoch as if no other stood before it."""
+    own = _own_laws(epochs)
+    both = own & np.int8(before & ANY_LAW or ANY_LAW)
+    return np.where(both > 0, both, own)
+
+
 def _own_laws(epochs: Epochs) -> Laws:
     """Laws that each epoch's own rows allow."""
     first, last = epochs.starts[:-1], epochs.starts[1:] - 1

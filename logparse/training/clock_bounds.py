@@ -7,7 +7,9 @@ has the formulas and how they were checked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntFlag
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +29,6 @@ STAMP_DELAY = 0.1
 
 LONGEST = 1e7
 """A bound beyond this (116 days) says nothing: it comes from a damaged digit."""
-
-_FEW_ROWS = 256
-"""Below this many rows an epoch, one running maximum over all epochs beats one for each."""
 
 
 class ClockLaw(IntFlag):
@@ -203,7 +202,7 @@ def _one_law(epochs: Epochs, rows: Rows, law: ClockLaw, *, flow: bool) -> Bounds
     else:
         _meet(low, high, rows.whole, rows.whole_low, rows.whole_high)
     if flow:
-        _flow(epochs, rows, low, high)
+        _flow(epochs, low, high)
     bad = _any(low > high + JITTER, epochs.starts)
     if law == ClockLaw.BEGIN:
         start = np.flatnonzero((epochs.step == 1) & ~epochs.final)
@@ -290,8 +289,8 @@ def _add_first(
         _meet(low, high, at, least, most)
     last = epochs.starts[1:] - 1
     np.minimum(high, high[last][rows.of], out=high)
-    if len(rows.whole) > len(epochs):  # length unknown: every row shows the time
-        _flow(epochs, rows, low, high)
+    if (last[rows.of[rows.whole]] > rows.whole).any():  # length unknown: every row shows the time
+        _flow(epochs, low, high)
     return low, high, bad | _any(low > high + JITTER, epochs.starts)
 
 
@@ -366,8 +365,8 @@ def with_stamps(
     _meet(low, high, at[keep], np.zeros(keep.sum()), (latest - began_low[epoch])[keep])
     keep = good[epoch[follows]]
     low[after[keep]] = np.maximum(low[after], soonest - began_high[epoch[follows]])[keep]
-    _running_max(low, epochs.starts, of)
-    _running_min_back(high, epochs.starts, of)
+    _running_max(low, epochs.starts)
+    _running_min_back(high, epochs.starts)
     return low, high
 
 
@@ -401,37 +400,33 @@ def _any(rows: Bools, starts: Ints) -> Bools:
     return np.logical_or.reduceat(rows, starts[:-1])
 
 
-def _flow(epochs: Epochs, rows: Rows, low: Floats, high: Floats) -> None:
+def _flow(epochs: Epochs, low: Floats, high: Floats) -> None:
     """Elapsed time never decreases: earlier rows bound later ones from below, and back."""
-    _running_max(low, epochs.starts, rows.of)
-    _running_min_back(high, epochs.starts, rows.of)
+    _running_max(low, epochs.starts)
+    _running_min_back(high, epochs.starts)
 
 
-def _running_max(values: Floats, starts: Ints, of: NDArray[np.int32]) -> None:
-    """Running maximum within each epoch, in place. Values are finite and at least 0."""
-    if len(values) > _FEW_ROWS * (len(starts) - 1):
-        for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-            np.maximum.accumulate(values[begin:end], out=values[begin:end])
+def _running_max(values: Floats, starts: Ints) -> None:
+    """Running maximum within each epoch, in place."""
+    for rows in _each(values, starts):
+        np.maximum.accumulate(rows, axis=-1, out=rows)
+
+
+def _running_min_back(values: Floats, starts: Ints) -> None:
+    """Running minimum from the end of each epoch, in place."""
+    for rows in _each(values, starts):
+        back = rows[..., ::-1]
+        np.minimum.accumulate(back, axis=-1, out=back)
+
+
+def _each(values: Floats, starts: Ints) -> Iterator[Floats]:
+    """The rows of each epoch; of epochs alike in length at the beginning all in one piece."""
+    sizes = np.diff(starts)
+    if not len(sizes):
         return
-    # Lift each epoch above those before it, so that one pass serves all of them.
-    lift = of * (values.max(initial=0.0) + 1.0)
-    values += lift
-    np.maximum.accumulate(values, out=values)
-    values -= lift
-
-
-def _running_min_back(values: Floats, starts: Ints, of: NDArray[np.int32]) -> None:
-    """Running minimum from the end of each epoch, in place. Values may be inf."""
-    if len(values) > _FEW_ROWS * (len(starts) - 1):
-        for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-            back = values[begin:end][::-1]
-            np.minimum.accumulate(back, out=back)
-        return
-    top = values.max(initial=0.0, where=np.isfinite(values)) + 1.0
-    lift = of * (2.0 * top)
-    np.minimum(values, top, out=values)
-    values += lift
-    back = values[::-1]
-    np.minimum.accumulate(back, out=back)
-    values -= lift
-    values[values > top - 0.5] = np.inf
+    other = np.flatnonzero(sizes != sizes[0])
+    alike = int(other[0]) if len(other) else len(sizes)
+    yield values[: starts[alike]].reshape(alike, -1)
+    edges = starts[alike:].tolist()
+    for begin, end in pairwise(edges):
+        yield values[begin:end]

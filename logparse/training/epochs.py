@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +85,12 @@ class Epochs:
             decimals={name: column[rows] for name, column in self.decimals.items()},
             written=self.written.part(begin, end) if self.written else None,
         )
+
+    def chosen(self, which: Sequence[int]) -> Epochs:
+        """Some of the epochs, in order."""
+        if not len(which) or which[-1] - which[0] == len(which) - 1:
+            return self.part(which[0], which[-1] + 1) if len(which) else self.part(0, 0)
+        return joined([self.part(i, i + 1) for i in which])
 
     def thinned(self, most: int) -> Epochs:
         """The same epochs with about ``most`` rows each: both ends, and evenly in between.

@@ -6,6 +6,8 @@ however long the run, the same ones however the log came in blocks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -76,66 +78,108 @@ class StepSample:
             laws: laws of the clock that are possible, as in ``clock.clock_laws``.
         """
         end = self._seen + len(epochs)
+        places: list[int] = []
         while self._next < end:
             place = self._next
             if len(self._looked) >= KEPT:
                 self._stride *= 2
                 self._looked = [one for one in self._looked if one % self._stride == 0]
-                self.found = [pair for pair in self.found if pair[0] % self._stride == 0]
             if place % self._stride == 0:
                 self._looked.append(place)
-                i = place - self._seen
-                rows = int(epochs.starts[i + 1] - epochs.starts[i])
-                times = step_times(epochs.part(i, i + 1), laws) if rows > FEWEST_STEPS else None
-                if times is not None:
-                    self.found.append((place, times))
+                places.append(place)
             self._next += self._stride - place % self._stride
+        places = [place for place in places if place % self._stride == 0]
+        self.found = [pair for pair in self.found if pair[0] % self._stride == 0]
+        some = epochs.chosen([place - self._seen for place in places])
+        told = zip(places, step_times(some, laws), strict=True)
+        self.found += [(place, times) for place, times in told if times is not None]
         self._seen = end
 
 
-def step_times(epoch: Epochs, laws: int) -> StepTimes | None:
-    """How long the steps of one epoch took; None where too few of them are known."""
-    steps, seconds = _intervals(epoch, laws)
-    if len(seconds) < FEWEST_STEPS:
-        return None
-    median = float(np.median(seconds))
-    low, high = (float(x) for x in np.quantile(seconds, (0.1, 0.9)))
-    spread = 1.4826 * float(np.median(np.abs(seconds - median)))
-    slow = seconds > max(SLOW * median, median + OUTLYING * spread)
-    slow_median = float(np.median(seconds[slow])) if slow.any() else np.nan
-    third = (slow_median - median) / 3
-    between = int(((seconds > median + third) & (seconds < slow_median - third)).sum())
-    return StepTimes(
-        int(epoch.epoch[0]),
-        len(seconds),
-        median,
-        low,
-        high,
-        int(slow.sum()),
-        slow_median,
-        between,
-        _period(steps, slow),
-    )
+def step_times(epochs: Epochs, laws: int) -> list[StepTimes | None]:
+    """How long the steps of some epochs took; None where too few of them are known."""
+    found: list[StepTimes | None] = []
+    for number, (steps, seconds) in zip(
+        epochs.epoch.tolist(), _intervals(epochs, laws), strict=True
+    ):
+        if len(seconds) < FEWEST_STEPS:
+            found.append(None)
+            continue
+        low, median, high = _quantiles(np.sort(seconds), (0.1, 0.5, 0.9))
+        spread = 1.4826 * _median(np.abs(seconds - median))
+        slow = seconds > max(SLOW * median, median + OUTLYING * spread)
+        slow_median, between, period = np.nan, 0, 0
+        if slow.any():
+            slow_median = _median(seconds[slow])
+            third = (slow_median - median) / 3
+            between = int(((seconds > median + third) & (seconds < slow_median - third)).sum())
+            period = _period(steps, slow)
+        counts = len(seconds), int(slow.sum())
+        found.append(
+            StepTimes(number, counts[0], median, low, high, counts[1], slow_median, between, period)
+        )
+    return found
 
 
-def _intervals(epoch: Epochs, laws: int) -> tuple[Ints, Floats]:
-    """Last step of each interval that is known, and seconds a step over it."""
-    inner = np.flatnonzero(~epoch.final)[:ROWS]
-    step, stamp = epoch.step[inner], epoch.clock[inner]
-    if np.isfinite(stamp).all() and (stamp % 1).any():
-        at, half = stamp, np.zeros(len(stamp))
-    else:
-        times = clock.elapsed(epoch, clock.clock_laws(epoch, laws))
-        at = 0.5 * (times.low + times.high)[inner]
-        half = 0.5 * (times.high - times.low)[inner]
+def _median(values: Floats) -> float:
+    return _quantiles(np.sort(values), (0.5,))[0]
+
+
+def _quantiles(ranked: Floats, shares: Sequence[float]) -> list[float]:
+    """Quantiles of sorted values, between two of them in proportion: what ``np.quantile`` gives."""
+    found = []
+    for share in shares:
+        place = share * (len(ranked) - 1)
+        i = int(place)
+        low, high = float(ranked[i]), float(ranked[min(i + 1, len(ranked) - 1)])
+        found.append(low + (high - low) * (place - i))
+    return found
+
+
+def _intervals(epochs: Epochs, laws: int) -> Iterator[tuple[Ints, Floats]]:
+    """Of each epoch the last step of each interval that is known, and seconds a step over it."""
+    spans = list(pairwise(epochs.starts.tolist()))
+    many = np.diff(epochs.starts) > FEWEST_STEPS
+    unstamped = [
+        i
+        for i, (begin, end) in enumerate(spans)
+        if many[i] and not _is_stamped(epochs.clock[begin:end][~epochs.final[begin:end]])
+    ]
+    timed = epochs.chosen(unstamped)
+    times = clock.elapsed(timed, clock.laws_alone(timed, laws)) if unstamped else None
+    at = dict(zip(unstamped, pairwise(timed.starts.tolist()), strict=True))
+    for i, (begin, end) in enumerate(spans):
+        if not many[i]:
+            yield epochs.step[:0], epochs.clock[:0]
+            continue
+        inner = np.flatnonzero(~epochs.final[begin:end])[:ROWS]
+        step = epochs.step[begin:end][inner]
+        if times is None or i not in at:
+            stamp = epochs.clock[begin:end][inner]
+            yield _sharp(step, stamp, np.zeros(len(stamp)))
+        else:
+            rows = slice(*at[i])
+            low, high = times.low[rows][inner], times.high[rows][inner]
+            yield _sharp(step, 0.5 * (low + high), 0.5 * (high - low))
+
+
+def _is_stamped(stamp: Floats) -> bool:
+    """Whether updates have stamps finer than a second."""
+    stamp = stamp[:ROWS]
+    return bool(np.isfinite(stamp).all() and (stamp % 1).any())
+
+
+def _sharp(step: Ints, at: Floats, half: Floats) -> tuple[Ints, Floats]:
+    """Intervals whose time is known well, from the middle and half width of each row's time."""
     count = np.diff(step).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = np.diff(at) / count
         unsure = 2 * (half[1:] + half[:-1]) / count
-        good = (count > 0) & (seconds >= 0) & np.isfinite(seconds) & (np.arange(len(count)) >= WARM)
+        good = (count > 0) & (seconds >= 0) & np.isfinite(seconds)
+        good[:WARM] = False
         if not good.any():
             return step[:0], seconds[:0]
-        good &= unsure <= SHARP * float(np.median(seconds[good]))
+        good &= unsure <= SHARP * _median(seconds[good])
     return step[1:][good], seconds[good]
 
 
