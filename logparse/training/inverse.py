@@ -227,13 +227,13 @@ def widen_last(out: Intervals, rows: Shown) -> None:
     out.value[late & ~next_] = np.nan
 
 
-def widen_plain(out: Intervals, rows: Shown) -> None:
+def widen_plain(out: Intervals, rows: Shown, losses: Bools) -> None:
     """Let the bounds of a short last batch hold for a mean without weights as well.
 
     For losses in event files: Keras 3.0 and 3.1 weigh all batches alike, later ones by size.
     """
     at = out.row
-    short = (rows.bits[at] > 0) & (rows.t[at] != rows.step[at])
+    short = losses & (rows.bits[at] > 0) & (rows.t[at] != rows.step[at])
     steps = (out.step - out.first_step + 1).astype(np.float64)
     with np.errstate(invalid="ignore"):
         plain = ((rows.step[at] - rows.t[at]) * rows.y[at] + out.value * out.gap) / steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from logparse.training.laws import (
 )
 from logparse.training.moves import total
 from logparse.training.noise import Levels, fit, levels
-from logparse.training.series import LOOSE, Shown, half_units, shown
+from logparse.training.series import LOOSE, Shown, beside, half_units, shown
 from logparse.training.smoother import Z95
 
 FIT_NODES = 40
@@ -337,23 +337,34 @@ def batches(
     """
     names = [name for name in epochs.values if kind_of_metric(name) == "average"]
     sizes = (batch_size, last_size)
-    parts = [
-        _metric_batches(
-            epochs, name, law, sizes, smooth, late_end,
-            lost=law is not None and lost_end(name, law, unknown_length),
-        )
-        for name in names
-    ]  # fmt: skip
+    parts: list[tuple[Ints, Columns]] = []
+    lots: dict[bool, list[tuple[int, Shown]]] = {}
+    for i, name in enumerate(names):
+        if _is_average(epochs, name):
+            lost = law is not None and lost_end(name, law, unknown_length)
+            lots.setdefault(lost, []).append((i, _shown(epochs, name, law, sizes)))
+        else:
+            found = _own_values(epochs, name)
+            parts.append((np.full(len(found["owner"]), i), found))
+    for lost, metrics in lots.items():
+        for lot in _lots(metrics):
+            which = np.array([i for i, _ in lot])
+            losses = np.array([names[i].endswith("loss") for i in which])
+            rows = beside([rows for _, rows in lot])
+            found = _averages(epochs, rows, law, smooth, late_end, losses, lost=lost)
+            owner = found["owner"]
+            found["owner"] = owner % len(epochs)
+            parts.append((which[owner // len(epochs)], found))
     if not parts:
         empty = {key: np.zeros(0) for key in BATCH_COLUMNS}
         whole = {key: np.zeros(0, np.int64) for key in ("epoch", "first_step", "step")}
         return {**whole, "metric": [], **empty}
-    owner = np.concatenate([part["owner"] for part in parts])
-    which = np.concatenate([np.full(len(part["owner"]), i) for i, part in enumerate(parts)])
-    step = np.concatenate([part["step"] for part in parts])
+    owner = np.concatenate([part["owner"] for _, part in parts])
+    which = np.concatenate([which for which, _ in parts])
+    step = np.concatenate([part["step"] for _, part in parts])
     order = np.lexsort((step, which, owner))
     out: Columns = {
-        key: np.concatenate([part[key] for part in parts])[order]
+        key: np.concatenate([part[key] for _, part in parts])[order]
         for key in ("first_step", "step", *BATCH_COLUMNS)
     }
     out["epoch"] = epochs.epoch[owner[order]]
@@ -361,24 +372,58 @@ def batches(
     return out
 
 
-def _metric_batches(
+BESIDE = 200_000
+"""Rows of several metrics that are inverted together: more would only take more memory."""
+
+
+def _lots(metrics: list[tuple[int, Shown]]) -> Iterator[list[tuple[int, Shown]]]:
+    """Metrics to invert together."""
+    lot: list[tuple[int, Shown]] = []
+    for one in metrics:
+        if lot and sum(len(rows.y) for _, rows in (*lot, one)) > BESIDE:
+            yield lot
+            lot = []
+        lot.append(one)
+    if lot:
+        yield lot
+
+
+def _shown(
+    epochs: Epochs, name: str, law: str | None, sizes: tuple[int | None, int | None]
+) -> Shown:
+    """The rows of one metric, early accuracies exact."""
+    size, last = sizes
+    rows = shown(epochs, name, last / size if size and last else None)
+    if size and is_share(name) and law in (MEAN, BLEND, LAST_ONLY):
+        exact_counts(rows, size)
+    return rows
+
+
+def _averages(
     epochs: Epochs,
-    name: str,
+    rows: Shown,
     law: str | None,
-    sizes: tuple[int | None, int | None],
     smooth: bool,
     late_end: bool,
+    losses: Bools,
     *,
     lost: bool,
 ) -> Columns:
-    """One metric: exact inverse, bounds, and the smoother's estimate and band."""
-    if not _is_average(epochs, name):
-        return _own_values(epochs, name)
-    size, last = sizes
-    rows = shown(epochs, name, last / size if size and last else None)
+    """Metrics side by side: exact inverse, bounds, and the smoother's estimate and band.
+
+    Args:
+        epochs: e closed epochs.
+        rows: of m metrics, those of each after those of the one before.
+        law: law of the averages, or None.
+        smooth: also estimate.
+        late_end: see ``batches``.
+        losses: [m] the metric is a loss, see ``widen_plain``.
+        lost: see ``lost_end``.
+
+    Returns:
+        Columns of the table; ``owner`` counts on from metric to metric.
+    """
     exact_law = MEAN if law == LAST_ONLY else law
-    if size and is_share(name) and exact_law in (MEAN, BLEND):
-        exact_counts(rows, size)
     noise = np.full(len(rows), np.nan)
     use = np.zeros(0, np.int64)
     if exact_law is not None:
@@ -388,13 +433,12 @@ def _metric_batches(
         use = np.flatnonzero(series.valid.sum(0) >= FEW)
     if len(use):
         thinned = series.columns(use, len(series.t))
-        at, _ = fit(thinned, epochs.epoch[use] == 1)
+        at, _ = fit(thinned, epochs.epoch[use % len(epochs)] == 1)
         noise[use] = np.sqrt(at.sigma2)
     exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
     if late_end:
         widen_last(exact, rows)
-    if name.endswith("loss"):
-        widen_plain(exact, rows)
+    widen_plain(exact, rows, losses[exact.owner // len(epochs)])
     estimate = np.full(len(exact.row), np.nan)
     width = np.full(len(exact.row), np.nan)
     if smooth and len(use) and exact_law is not None:

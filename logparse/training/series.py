@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,6 +122,20 @@ def shown(epochs: Epochs, metric: str, last_weight: float | None = None) -> Show
     half = printed + np.abs(y) * FLOAT32 * (1 + DRIFT * np.sqrt(step))
     starts = np.searchsorted(owner, np.arange(len(epochs) + 1))
     return Shown(starts, owner, step, t, y, half, printed, final, loose, epochs.of, counted, bits)
+
+
+def beside(parts: Sequence[Shown]) -> Shown:
+    """The rows of several metrics as those of one with as many epochs as all of them have."""
+    if len(parts) == 1:
+        return parts[0]
+    e = len(parts[0])
+    rows = np.cumsum([0, *(len(part.y) for part in parts)])
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in Shown.__slots__
+    }
+    columns["owner"] = np.concatenate([part.owner + j * e for j, part in enumerate(parts)])
+    starts = [part.starts[:-1] + at for part, at in zip(parts, rows[:-1].tolist(), strict=True)]
+    return Shown(**columns | {"starts": np.concatenate([*starts, rows[-1:]])})
 
 
 def thin(rows: Shown, most: int = NODES) -> tuple[Ints, Bools]:
