@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from logparse.pipeline import LOT_EPOCHS, Options, first_clock_laws
-from logparse.reading.records import Chunk
+from logparse.reading.records import Chunk, Floats, Ints
 from logparse.reading.source import Upload, open_sources
 from logparse.stream import Recognised, TextLog
-from logparse.tables import TABLES, empty, frame
+from logparse.tables import TABLES, frame
 from logparse.training import clock, rebuild
+from logparse.training.clock import Times
 from logparse.training.clock_bounds import Laws
-from logparse.training.epochs import Epochs, joined, null_zero
+from logparse.training.epochs import Bools, Epochs, joined, null_zero
 from logparse.training.laws import Law
 from logparse.training.run import Batch
 from logparse.training.runs import Runs
@@ -25,6 +26,33 @@ if TYPE_CHECKING:
 
 KEPT_ROWS = 250_000
 """Updates kept in memory for the full tables; a longer log is read again when they are asked."""
+
+PART_ROWS = 16_384
+"""Updates that are drawn together: each part has a fixed cost."""
+
+
+class Seen(NamedTuple):
+    """Updates of one run as shown: n rows."""
+
+    epoch: Ints
+    step: Ints
+    final: Bools
+    """[n] the last line of its epoch."""
+    times: Times
+    """[n] each: seconds since the epoch began, with their bounds, nan where not known."""
+    shown: dict[str, tuple[Ints, Floats]]
+    """By metric, the rows that show it and what they show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of one run: what was shown, or the batches behind it."""
+
+    run: int
+    seen: Seen | None = None
+    batches: dict[str, rebuild.Columns] = field(default_factory=dict)
+    """By metric, the columns ``epoch, first_step, step, value, low, high, estimate, estimate_low,
+    estimate_high`` of the table ``batches``, nan for null."""
 
 
 class Again:
@@ -75,28 +103,60 @@ class Again:
             else:
                 yield self._rebuilt(self.numbers[batch.run.first_byte], batch.epochs)
 
-    def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """Parts of ``updates``, and of ``batches`` as ``most`` updates an epoch would show them.
+    def parts(self, most: int) -> Iterator[Part]:
+        """What was shown, and the batches behind it as ``most`` updates an epoch would show them.
 
         One reading of the log gives both. An epoch of more updates has longer intervals between
-        those that are looked at: their values are means over more batches. The parts of
-        ``batches`` come later than those of ``updates`` and are larger; between them they are
-        empty.
+        those that are looked at: their values are means over more batches. Batches come later
+        than what was shown, and in larger parts: each has a fixed cost.
         """
         clocks: dict[int, int] = {}
-        waiting: dict[int, list[Epochs]] = {}
-        nothing = frame("batches", empty("batches"))
+        waiting: dict[int, tuple[list[Epochs], list[Epochs]]] = {}
         for batch in self._batches():
             run = self.numbers[batch.run.first_byte]
-            lot = waiting.setdefault(run, [])
-            lot.append(batch.epochs.thinned(most))
-            updates = self._updates(batch, clocks)
-            if sum(map(len, lot)) < LOT_EPOCHS:
-                yield updates, nothing
-            else:
-                yield updates, self._rebuilt(run, joined(waiting.pop(run)))
-        for run, lot in waiting.items():
-            yield frame("updates", empty("updates")), self._rebuilt(run, joined(lot))
+            clocks.setdefault(run, first_clock_laws(batch.run))
+            whole, thinned = waiting.setdefault(run, ([], []))
+            whole.append(batch.epochs)
+            thinned.append(batch.epochs.thinned(most))
+            if sum(len(epochs.step) for epochs in whole) >= PART_ROWS:
+                yield self._seen(run, joined(whole), clocks)
+                whole.clear()
+            if sum(map(len, thinned)) >= LOT_EPOCHS:
+                yield Part(run, batches=self._behind(run, joined(thinned)))
+                thinned.clear()
+        for run, (whole, thinned) in waiting.items():
+            if whole:
+                yield self._seen(run, joined(whole), clocks)
+            if thinned:
+                yield Part(run, batches=self._behind(run, joined(thinned)))
+
+    def _seen(self, run: int, epochs: Epochs, clocks: dict[int, int]) -> Part:
+        """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
+        laws = clock.clock_laws(epochs, clocks[run])
+        clocks[run] = int(laws[-1])
+        shown = {}
+        for name, decimals in epochs.decimals.items():
+            rows = np.flatnonzero(decimals)
+            if len(rows):
+                shown[name] = rows, epochs.values[name][rows]
+        number = np.repeat(epochs.epoch, np.diff(epochs.starts))
+        times = clock.elapsed(epochs, laws)
+        return Part(run, Seen(number, epochs.step, epochs.final, times, shown))
+
+    def _behind(self, run: int, epochs: Epochs) -> dict[str, rebuild.Columns]:
+        """The batch values behind each metric of some epochs."""
+        law = self.laws[run]
+        found = [
+            rebuild.by_metric(part, name, **_known(law))
+            for part, name in _by_law(self._in_order(epochs), law)
+        ]
+        names = dict.fromkeys(name for columns in found for name in columns)
+        return {name: _chained([part[name] for part in found if name in part]) for name in names}
+
+    def _in_order(self, epochs: Epochs) -> Epochs:
+        """With the metrics as the log shows them first, however it came in blocks."""
+        names = sorted(epochs.values, key=lambda name: self.order[name])
+        return replace(epochs, values={name: epochs.values[name] for name in names})
 
     def _updates(self, batch: Batch, clocks: dict[int, int]) -> pl.DataFrame:
         """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
@@ -106,15 +166,17 @@ class Again:
         return frame("updates", _updates(batch, run, laws))
 
     def _rebuilt(self, run: int, epochs: Epochs) -> pl.DataFrame:
-        """The batch values behind the updates of some epochs."""
+        """The batch values behind the updates of some epochs, as rows of the table."""
         import polars as pl
 
         law = self.laws[run]
-        names = sorted(epochs.values, key=lambda name: self.order[name])
-        epochs = replace(epochs, values={name: epochs.values[name] for name in names})
-        other = int(bool(law.first) and epochs.epoch[0] == 1)
-        parts = ((epochs.part(0, other), law.first), (epochs.part(other, len(epochs)), law.inverse))
-        return pl.concat(_inverted(part, run, law, name) for part, name in parts if len(part))
+        found = [
+            rebuild.batches(part, name, **_known(law))
+            for part, name in _by_law(self._in_order(epochs), law)
+        ]
+        return pl.concat(
+            frame("batches", {"run": np.full(len(one["metric"]), run)} | one) for one in found
+        )
 
     def _batches(self) -> Iterator[Batch]:
         if self._kept is not None:
@@ -135,17 +197,28 @@ def text_again(spec: str | Upload, name: str, options: Options) -> Iterator[Chun
             return
 
 
-def _inverted(epochs: Epochs, run: int, law: Law, inverse: str | None) -> pl.DataFrame:
-    """Rows of ``batches``: epochs of one run, inverted by one law."""
-    found = rebuild.batches(
-        epochs,
-        inverse,
-        batch_size=law.batch_size,
-        last_size=law.last_size,
-        late_end=law.late_end,
-        unknown_length=law.unknown_length,
-    )
-    return frame("batches", {"run": np.full(len(found["metric"]), run)} | found)
+def _by_law(epochs: Epochs, law: Law) -> list[tuple[Epochs, str | None]]:
+    """The epochs of a run with the law that inverts them: the first may have one of its own."""
+    other = int(bool(law.first) and epochs.epoch[0] == 1)
+    parts = ((epochs.part(0, other), law.first), (epochs.part(other, len(epochs)), law.inverse))
+    return [(part, name) for part, name in parts if len(part)]
+
+
+def _known(law: Law) -> dict[str, Any]:
+    """What is known of a run beside its law, for ``rebuild``."""
+    return {
+        "batch_size": law.batch_size,
+        "last_size": law.last_size,
+        "late_end": law.late_end,
+        "unknown_length": law.unknown_length,
+    }
+
+
+def _chained(parts: list[rebuild.Columns]) -> rebuild.Columns:
+    """Columns one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def _updates(batch: Batch, run: int, laws: Laws) -> dict[str, Any]:

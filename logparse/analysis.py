@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from logparse.again import Again
+from logparse.again import Again, Part
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
 from logparse.logs import Failure, Opened, open_logs, open_stream
 from logparse.pipeline import Options, Pipeline
@@ -115,14 +115,14 @@ class Analysis:
             )
         return self._tables[name]
 
-    def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """The tables ``updates`` and ``batches`` in parts, from one reading of the log.
+    def parts(self, most: int) -> Iterator[Part]:
+        """What was shown and the batches behind it in parts, from one reading of the log.
 
         Args:
             most: updates of an epoch that batches are rebuilt from; of more, some are passed over
                 and the intervals between the others are longer.
         """
-        return self._again.side_by_side(most)
+        return self._again.parts(most)
 
     def release(self) -> None:
         """Forget the large tables; they are made again when they are asked for."""

@@ -8,12 +8,16 @@ text's own is kept and the table ``agreement`` says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from logparse.again import Part
 from logparse.tables import empty, frame
 from logparse.training.laws import DOUBLE
+from logparse.training.rebuild import Columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,12 +56,20 @@ class Together:
             yield self._left(self._text.batches)
             yield self._right(self._events.batches)
 
-    def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """As ``Again.side_by_side``: updates of the text, the batches of both."""
-        for updates, batches in self._text.side_by_side(most):
-            yield updates, self._left(batches)
-        for updates, batches in self._events.side_by_side(most):
-            yield updates.clear(), self._right(batches)
+    def parts(self, most: int) -> Iterator[Part]:
+        """As ``Again.parts``: what the text shows, the batches of both."""
+        finer = {(row[2], row[3]): (row[0], row[1]) for row in self._where_finer().rows()}
+        known = set(finer.values())
+        for part in self._text.parts(most):
+            gone = [epoch for run, epoch in known if run == part.run]
+            yield replace(part, batches=_taken(part.batches, gone, keep=False))
+        for part in self._events.parts(most):
+            places: dict[int, dict[int, int]] = {}
+            for (run, epoch), (to_run, to_epoch) in finer.items():
+                if run == part.run:
+                    places.setdefault(to_run, {})[epoch] = to_epoch
+            for run, epochs in places.items():
+                yield Part(run, batches=_moved(part.batches, epochs))
 
     def _where_finer(self) -> pl.DataFrame:
         """Places of epochs and metrics of which the events show more values than the text."""
@@ -79,6 +91,29 @@ class Together:
 
     def _right(self, batches: pl.DataFrame) -> pl.DataFrame:
         return _renumbered(batches, self._where_finer())
+
+
+def _taken(batches: dict[str, Columns], epochs: Iterable[int], *, keep: bool) -> dict[str, Columns]:
+    """Rows of some epochs, or all but those."""
+    if not batches:
+        return batches
+    chosen = np.array(list(epochs), np.int64)
+    rows = {
+        name: np.isin(columns["epoch"], chosen, invert=not keep)
+        for name, columns in batches.items()
+    }
+    return {
+        name: {key: column[rows[name]] for key, column in columns.items()}
+        for name, columns in batches.items()
+    }
+
+
+def _moved(batches: dict[str, Columns], epochs: dict[int, int]) -> dict[str, Columns]:
+    """Rows of some epochs, under other numbers, in their order."""
+    found = _taken(batches, epochs, keep=True)
+    for columns in found.values():
+        columns["epoch"] = np.array([epochs[epoch] for epoch in columns["epoch"].tolist()], int)
+    return found
 
 
 def together(

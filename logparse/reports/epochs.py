@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from logparse.reports import words
+from logparse.reports.columns import Facts, Picked, facts, metrics_of
 from logparse.reports.safe import shorten, visible
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from logparse.analysis import Analysis
 
 NAME = 32
@@ -51,13 +53,8 @@ class Table:
 
 def runs_table(analysis: Analysis, limit: int | None) -> Table:
     """One row a run: where it is, how long, who printed it."""
-    import polars as pl
-
-    times = analysis.epochs.group_by("run", maintain_order=True).agg(
-        pl.when(pl.col("seconds").null_count() == 0).then(pl.col("seconds").sum()).alias("time")
-    )
-    runs = analysis.runs.join(times, on="run", how="left", maintain_order="left")
-    rows = runs.head(runs.height if limit is None else limit).rows(named=True)
+    table = analysis.runs
+    rows = table.head(table.height if limit is None else limit).rows(named=True)
     unit = f"{analysis.source.unit.capitalize()}s"
     columns = [
         Column("Run", [str(row["run"]) for row in rows]),
@@ -67,16 +64,23 @@ def runs_table(analysis: Analysis, limit: int | None) -> Table:
         ),
         Column("Epochs", [_of(row["epochs"], row["of"]) for row in rows]),
         Column("Steps", [_count(row["steps_per_epoch"]) for row in rows]),
-        Column("Time", [words.duration(row["time"]) for row in rows]),
+        Column("Time", [words.duration(_seconds(analysis, row["run"])) for row in rows]),
         Column("Keras", [visible(row["keras"] or "-") for row in rows], left=True),
         Column("Averages", [visible(row["law"] or "undecided") for row in rows], left=True),
     ]
-    if analysis.runs["channel"].null_count() < analysis.runs.height:
+    if table["channel"].null_count() < table.height:
         cells = [shorten(row["channel"] or "-", NAME) for row in rows]
         columns.append(Column("Worker", cells, left=True))
-    hidden = runs.height - len(rows)
+    hidden = table.height - len(rows)
     gaps = [(len(rows), f"{words.count(hidden, 'more run')}; --full lists them")] if hidden else []
     return Table("Runs", columns, gaps=gaps)
+
+
+def _seconds(analysis: Analysis, run: int) -> float | None:
+    """What the epochs of a run took, if all of it is known."""
+    epochs = facts(analysis).run(run)
+    known = len(epochs) and epochs.there("seconds").all()
+    return float(epochs["seconds"].sum()) if known else None
 
 
 def tags_table(analysis: Analysis, limit: int | None) -> Table:
@@ -109,27 +113,19 @@ def epochs_table(analysis: Analysis, limit: int | None, *, brief: bool | None = 
         limit: rows to show: the first, the last and those with a finding; None for all.
         brief: only the most important times; by default where rows are left out.
     """
-    import polars as pl
-
-    epochs = analysis.epochs
-    worst = _worst(analysis)
-    keep = _chosen([worst.get(key) for key in epochs.select("run", "epoch").rows()], limit)
-    gaps = _gaps(keep, epochs.height)
-    if len(keep) < epochs.height:
-        epochs = epochs[keep]
-    keys = epochs.select("run", "epoch")
-    stars = ["*" if key in worst else "" for key in keys.rows()]
+    known = facts(analysis)
+    worst = _worst(known.findings)
+    every = list(zip(known.epochs.list("run"), known.epochs.list("epoch"), strict=True))
+    keep = _chosen([worst.get(key) for key in every], limit)
+    gaps = _gaps(keep, len(every))
+    epochs, keys = Picked(known.epochs, np.array(keep, int)), [every[i] for i in keep]
+    stars = ["*" if key in worst else "" for key in keys]
     columns = _key_columns(epochs, stars, many=analysis.runs.height > 1)
     fixed = len(columns)
     columns += _time_columns(epochs, brief=limit is not None if brief is None else brief)
-    names: list[str] = analysis.metrics["metric"].unique(maintain_order=True).to_list()
-    for name in names:
-        if name.startswith("val_") and name[4:] in names:
-            continue
-        for part in (name, f"val_{name}") if f"val_{name}" in names else (name,):
-            one = analysis.metrics.filter(pl.col("metric") == part)
-            one = keys.join(one, on=("run", "epoch"), how="left", maintain_order="left")
-            columns += _metric_columns(part, one, group=name)
+    for name, validation in metrics_of(analysis):
+        for part in (name, validation) if validation else (name,):
+            columns += _metric_columns(part, _Cells(known, part, keys), group=name)
     heads = {column.head for column in columns}
     legend = [text for head, text in LEGEND.items() if head in heads]
     if any(stars):
@@ -137,12 +133,12 @@ def epochs_table(analysis: Analysis, limit: int | None, *, brief: bool | None = 
     return Table("Epochs", columns, keys=fixed, gaps=gaps, legend=legend)
 
 
-def _worst(analysis: Analysis) -> dict[tuple[int, int], int]:
+def _worst(findings: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
     """Rank of the worst finding by run and epoch, 0 for an error."""
     worst: dict[tuple[int, int], int] = {}
-    for run, epoch, severity in analysis.findings.select("run", "epoch", "severity").rows():
-        rank = SEVERITIES.index(severity)
-        worst[run, epoch] = min(rank, worst.get((run, epoch), rank))
+    for row in findings:
+        key, rank = (row["run"], row["epoch"]), SEVERITIES.index(row["severity"])
+        worst[key] = min(rank, worst.get(key, rank))
     return worst
 
 
@@ -171,15 +167,15 @@ def _gaps(keep: list[int], n: int) -> list[tuple[int, str]]:
     return gaps
 
 
-def _key_columns(epochs: pl.DataFrame, stars: list[str], *, many: bool) -> list[Column]:
-    columns = [Column("Run", [str(run) for run in epochs["run"]])] if many else []
-    numbers = epochs["epoch"].to_list()
+def _key_columns(epochs: Picked, stars: list[str], *, many: bool) -> list[Column]:
+    columns = [Column("Run", [str(run) for run in epochs.list("run")])] if many else []
+    numbers = epochs.list("epoch")
     marked = [f"{number}{star}" for number, star in zip(numbers, stars, strict=True)]
     # The star hangs over the edge, so that the numbers stay aligned.
     edge = any(stars)
     cells = [text if not edge or text.endswith("*") else f"{text} " for text in marked]
     columns.append(Column("Epoch", cells))
-    labels = epochs["label"].to_list()
+    labels = epochs.list("label")
     # A label that repeats the number, or is always 1/1 in an outer loop, is noise.
     if len(set(labels)) > 1 and any(
         label is not None and label.partition("/")[0] != str(number)
@@ -193,10 +189,10 @@ BRIEF = ("Time", "A step")
 """Times in a short table; the findings tell of the others where they matter."""
 
 
-def _time_columns(epochs: pl.DataFrame, *, brief: bool) -> list[Column]:
+def _time_columns(epochs: Picked, *, brief: bool) -> list[Column]:
     columns = []
-    steps, of = epochs["steps"].to_list(), epochs["of"].to_list()
-    if len(set(steps)) > 1 or not epochs["complete"].all():
+    steps, of = epochs.list("steps"), epochs.list("of")
+    if len(set(steps)) > 1 or not all(epochs.list("complete")):
         cells = [_of(done, whole) for done, whole in zip(steps, of, strict=True)]
         columns.append(Column("Steps", cells))
     for head, name in (
@@ -207,36 +203,67 @@ def _time_columns(epochs: pl.DataFrame, *, brief: bool) -> list[Column]:
     ):
         if brief and head not in BRIEF:
             continue
-        if epochs[name].null_count() < epochs.height:
-            bounds = epochs.select("seconds_low", "seconds_high").rows()
-            known = name == "seconds"
-            cells = [
-                words.duration(value, *(pair if known else ()))
-                for value, pair in zip(epochs[name].to_list(), bounds, strict=True)
-            ]
+        values = epochs.list(name)
+        if any(value is not None for value in values):
+            if name == "seconds":
+                bounds = zip(epochs.list("seconds_low"), epochs.list("seconds_high"), strict=True)
+                pairs = zip(values, bounds, strict=True)
+                cells = [words.duration(value, *pair) for value, pair in pairs]
+            else:
+                cells = [words.duration(value) for value in values]
             columns.append(Column(head, cells))
     return columns
 
 
-def _metric_columns(name: str, rows: pl.DataFrame, group: str) -> list[Column]:
+class _Cells:
+    """The rows of one metric beside those of some epochs, None where an epoch lacks it."""
+
+    def __init__(self, known: Facts, metric: str, keys: list[tuple[int, int]]) -> None:
+        self._columns = known.metrics
+        number = known.metrics.list("epoch")
+        runs = dict.fromkeys(run for run, _ in keys)
+        rows = {
+            (run, number[row]): row
+            for run in runs
+            for row in known.metric(run, metric).rows.tolist()
+        }
+        self._rows = [rows.get(key) for key in keys]
+
+    def __getitem__(self, name: str) -> list[Any]:
+        column = self._columns.list(name)
+        return [None if row is None else column[row] for row in self._rows]
+
+    def bounds(self, name: str) -> zip[tuple[Any, Any, Any]]:
+        """Value, lower and upper bound of each."""
+        return zip(self[name], self[f"{name}_low"], self[f"{name}_high"], strict=True)
+
+
+def _metric_columns(name: str, rows: _Cells, group: str) -> list[Column]:
     head = "shown" if name == group else shorten(name, NAME)
     group = shorten(group, NAME)
-    columns = [Column(head, [words.shown(value) for value in rows["shown"].to_list()], group)]
-    low, high, shown = rows["mean_low"], rows["mean_high"], rows["shown"]
-    off = (shown.is_finite() & ((shown < low) | (shown > high))).fill_null(value=False)
-    apart = rows.filter(off).select("shown", "mean").rows()
+    shown = rows["shown"]
+    columns = [Column(head, [words.shown(value) for value in shown], group)]
     # With the events beside the text, the mean is known to more digits than were printed.
-    if any(words.shown(printed) != words.shown(mean) for printed, mean in apart):
+    if any(
+        _off(printed, low, high) and words.shown(printed) != words.shown(mean)
+        for printed, (mean, low, high) in zip(shown, rows.bounds("mean"), strict=True)
+    ):
         columns.append(Column("true mean", _estimates(rows, "mean"), group, "rebuilt"))
     # A level without any width was not rebuilt: it repeats what is shown.
-    if (rows["end"].is_not_null() & (rows["end_high"] > rows["end_low"])).any():
+    if any(None not in level and level[2] > level[1] for level in rows.bounds("end")):
         columns.append(Column("really at end", _estimates(rows, "end"), group, "rebuilt"))
     return columns
 
 
-def _estimates(rows: pl.DataFrame, of: str) -> list[str]:
-    bounds = rows.select(of, f"{of}_low", f"{of}_high").rows()
-    return [words.estimate(value, low, high) for value, low, high in bounds]
+def _off(value: float | None, low: float | None, high: float | None) -> bool:
+    """Whether a finite value lies outside of its bounds, as far as there are any."""
+    if value is None or not math.isfinite(value):
+        return False
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def _estimates(rows: _Cells, of: str) -> list[str]:
+    return [words.estimate(value, low, high) for value, low, high in rows.bounds(of)]
 
 
 def _of(done: int, whole: int | None) -> str:

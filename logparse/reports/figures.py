@@ -11,9 +11,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec
 
+from logparse.reports.columns import Metric, metrics_of
 from logparse.reports.drawing import overlay, single, timing
 from logparse.reports.drawing.axes import ALIGNMENTS, Align, alignments
-from logparse.reports.drawing.series import Metric, metrics_of
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.palette import Theme
 

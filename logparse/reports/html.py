@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from logparse.reports.epochs import Table
 from logparse.reports.safe import visible
-from logparse.reports.sections import Section, charts, log_tables
+from logparse.reports.sections import Section, charts, log_tables, page_epochs
 from logparse.reports.view import Group, account_table, tables, view
 
 if TYPE_CHECKING:
@@ -195,16 +195,17 @@ def _dark() -> dict[str, str]:
 def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
     """What the template shows of one log; all text is visible, none escaped yet."""
     shown = view(analysis, full=full)
+    epochs = page_epochs(analysis, full=full)
     id = f"log-{number}"
     return {
         "id": id,
         "name": shown.name,
         "verdict": shown.verdict,
         "groups": [_group(group, None if full else PLACES) for group in shown.groups],
-        "charts": [_section(section, id) for section in charts(analysis, full=full)],
+        "charts": [_section(section, id) for section in charts(analysis, epochs)],
         "tables": [
             {"title": table.title, "open": open, "table": _table(table)}
-            for table, open in log_tables(analysis, full=full)
+            for table, open in log_tables(analysis, epochs, full=full)
         ],
         "notes": shown.notes,
         "account": _table(account_table(analysis)),

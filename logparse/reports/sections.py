@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from logparse.reports import words
+from logparse.reports.columns import facts, metrics_of
 from logparse.reports.drawing import single, timing
 from logparse.reports.drawing.frame import which
-from logparse.reports.drawing.series import metrics_of
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.epochs import Column, Table, epochs_table, runs_table, tags_table
 from logparse.reports.safe import shorten, visible
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 CHARTS = 12
 """Charts of metrics on one page; more would make it too large to send."""
 
-POINTS = 24_000
-"""Points of a line on one page, all charts together."""
-
-LINE = 1000
+POINTS = 1000
 """Points of one line: about as many as a page is wide."""
 
 ROWS = 100
@@ -68,34 +65,40 @@ STEPS = (
 )
 
 
-def charts(analysis: Analysis, *, full: bool) -> list[Section]:
+def page_epochs(analysis: Analysis, *, full: bool) -> Table:
+    """The table of epochs that a page shows as a whole, and in part under each chart."""
+    return epochs_table(analysis, None if full else ROWS, brief=False)
+
+
+def charts(analysis: Analysis, epochs: Table) -> list[Section]:
     """The charts of a page: curves, then time."""
-    if not analysis.epochs.height:
-        return []
-    table = epochs_table(analysis, None if full else ROWS, brief=False)
-    sections = [_curves(analysis, table)] if analysis.metrics.height else []
-    if analysis.epochs["seconds"].is_not_null().any():
-        sections.append(_times(analysis, table))
+    known = facts(analysis)
+    sections = [_curves(analysis, epochs)] if known.runs and known.names else []
+    if known.epochs.there("seconds").any():
+        sections.append(_times(analysis, epochs))
     return sections
 
 
 def _curves(analysis: Analysis, table: Table) -> Section:
     """Each metric of each run, as far as one page holds them."""
-    held = set(analysis.metrics.select("run", "metric").unique().rows())
-    metrics = metrics_of(analysis)
-    wanted = [(run, m.name) for run in _runs(analysis) for m in metrics if (run, m.name) in held]
-    points = min(LINE, POINTS // max(1, min(len(wanted), CHARTS)))
+    known = facts(analysis)
+    wanted = [
+        (run, metric.name)
+        for run in known.runs
+        for metric in metrics_of(analysis)
+        if (run, metric.name) in known.series
+    ]
     found = []
     for run, metric in wanted[:CHARTS]:
         name = shorten(metric, 60)
         title = f"{name}{which(analysis, run)}"
-        epochs = int((analysis.epochs["run"] == run).sum())
+        epochs = len(known.run(run))
         found.append(
             Chart(
                 title=title,
                 alt=f"Line chart of {title} over {words.count(epochs, 'epoch')}: as shown, and as "
                 "rebuilt. Its numbers are in the table below.",
-                figure=single.curves(analysis, metric, run=run, points=points),
+                figure=single.curves(analysis, metric, run=run, points=POINTS),
                 table=_part(table, f"{name} of each epoch", group=metric),
             )
         )
@@ -105,7 +108,7 @@ def _curves(analysis: Analysis, table: Table) -> Section:
 def _times(analysis: Analysis, table: Table) -> Section:
     """The times of each run, as far as one page holds them."""
     times = _part(table, "Time of each epoch", group="")
-    runs = _runs(analysis)
+    runs = list(facts(analysis).runs)
     found = []
     for run in runs[: CHARTS // 2]:
         name = which(analysis, run)
@@ -113,18 +116,12 @@ def _times(analysis: Analysis, table: Table) -> Section:
         if bars.data:
             alt = f"Bar chart of the time of each epoch{name}. Its numbers are in the table below."
             found.append(Chart(f"time of each epoch{name}", alt, bars, times))
-        steps = timing.steps(analysis, run=run)
+        steps = timing.steps(analysis, run=run, points=POINTS)
         if steps.data:
             alt = f"Line chart of the time a step took{name}. Its numbers are in the table below."
             found.append(Chart(f"time a step{name}", alt, steps, times))
     hidden = max(0, len(runs) - CHARTS // 2)
     return Section("time", "Time", f"{TIMES} {STEPS}", found, _more(hidden, "more run"))
-
-
-def _runs(analysis: Analysis) -> list[int]:
-    """Runs that have an epoch."""
-    found: list[int] = analysis.epochs["run"].unique(maintain_order=True).to_list()
-    return found
 
 
 def _more(hidden: int, noun: str = "more chart") -> str:
@@ -145,13 +142,13 @@ def _part(table: Table, title: str, group: str) -> Table:
     return replace(table, title=title, columns=[*keys, *chosen], legend=legend)
 
 
-def log_tables(analysis: Analysis, *, full: bool) -> Iterator[tuple[Table, bool]]:
+def log_tables(analysis: Analysis, epochs: Table, *, full: bool) -> Iterator[tuple[Table, bool]]:
     """The tables of a page, and whether each is open at first."""
     most = None if full else ROWS
     if analysis.runs.height > 1:
         yield runs_table(analysis, most), True
     if analysis.epochs.height:
-        yield epochs_table(analysis, most, brief=False), False
+        yield epochs, False
     if analysis.tags.height:
         yield tags_table(analysis, most), not analysis.epochs.height
     for name, title, columns in _PLAIN:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from logparse.findings.registry import RULES, Rule
 from logparse.reports import words
+from logparse.reports.columns import facts
 from logparse.reports.epochs import (
     SEVERITIES,
     Column,
@@ -198,17 +202,18 @@ def _one_run(analysis: Analysis, run: dict[str, Any]) -> str:
     else:
         text = f"One training run: {words.count(epochs, 'epoch')}{_steps(run)}"
     text += _duration(analysis)
-    labels = analysis.epochs["label"].unique().to_list()
-    if epochs > 1 and len(labels) == 1 and labels[0]:
-        text += f", each printed as Epoch {visible(labels[0])}"
-    cut = analysis.epochs.filter(~analysis.epochs["complete"])
-    if cut.height == 0:
+    table = facts(analysis).epochs
+    labels = set(table.list("label"))
+    if epochs > 1 and len(labels) == 1 and (label := labels.pop()):
+        text += f", each printed as Epoch {visible(label)}"
+    cut = [i for i, complete in enumerate(table.list("complete")) if not complete]
+    if not cut:
         return f"{text}, all complete."
-    if cut.height > 1:
-        return f"{text}. {words.count(cut.height, 'epoch')} of them lack their last line."
-    steps, of = cut["steps"][0], cut["of"][0]
+    if len(cut) > 1:
+        return f"{text}. {words.count(len(cut), 'epoch')} of them lack their last line."
+    number, steps, of = (table.list(name)[cut[0]] for name in ("epoch", "steps", "of"))
     done = f"{steps:,} of {of:,} steps" if of else words.count(steps, "step")
-    return f"{text}. Epoch {cut['epoch'][0]} lacks its last line: the log shows {done} of it."
+    return f"{text}. Epoch {number} lacks its last line: the log shows {done} of it."
 
 
 def _steps(run: dict[str, Any]) -> str:
@@ -224,16 +229,17 @@ def _steps(run: dict[str, Any]) -> str:
 def _many_runs(analysis: Analysis, runs: list[dict[str, Any]]) -> str:
     text = f"{len(runs):,} training runs, {words.count(analysis.epochs.height, 'epoch')} in all"
     text += _duration(analysis)
-    cut = analysis.epochs.height - int(analysis.epochs["complete"].sum())
+    cut = facts(analysis).epochs.list("complete").count(False)
     lack = "lacks its" if cut == 1 else "lack their"
     return f"{text}, all complete." if not cut else f"{text}; {cut:,} {lack} last line."
 
 
 def _duration(analysis: Analysis) -> str:
-    epochs = analysis.epochs.select("seconds", "seconds_low", "seconds_high")
-    if not epochs.height or epochs["seconds"].null_count():
+    epochs = facts(analysis).epochs
+    if not len(epochs) or not epochs.there("seconds").all():
         return ""
-    total, low, high = (float(value) for value in epochs.sum().row(0))
+    names = ("seconds", "seconds_low", "seconds_high")
+    total, low, high = (float(np.nansum(epochs.floats(name))) for name in names)
     exact = f" ({total:,.0f} s)" if total >= 60 else ""
     return f", {words.duration(total, low, high)}{exact}"
 
@@ -250,7 +256,7 @@ def _found(groups: list[Group]) -> str:
 def _groups(analysis: Analysis) -> list[Group]:
     rank = {severity: i for i, severity in enumerate(SEVERITIES)}
     by_code: dict[str, list[dict[str, Any]]] = {}
-    for row in analysis.findings.rows(named=True):
+    for row in facts(analysis).findings:
         by_code.setdefault(row["code"], []).append(row)
     groups = []
     for code, rows in by_code.items():
@@ -298,13 +304,15 @@ def _notes(analysis: Analysis, runs: list[dict[str, Any]], *, full: bool) -> lis
 
 def _unjudged(analysis: Analysis) -> list[tuple[str, str]]:
     """Rules that have too little in some run, and what they lack."""
-    by = analysis.unjudged.group_by("reason", maintain_order=True).agg("code")
-    texts = [f"{', '.join(dict.fromkeys(codes))}: {reason}" for reason, codes in by.iter_rows()]
+    by: dict[str, dict[str, None]] = {}
+    for code, reason in analysis.unjudged.select("code", "reason").iter_rows():
+        by.setdefault(reason, {})[code] = None
+    texts = [f"{', '.join(codes)}: {reason}" for reason, codes in by.items()]
     return [(NOT_JUDGED, visible(text)) for text in texts]
 
 
 def _kinds(analysis: Analysis) -> str:
-    counts = analysis.messages["kind"].value_counts(sort=True).rows()
+    counts = Counter(analysis.messages["kind"].to_list()).most_common()
     return ", ".join(f"{n:,} {visible(kind)}" for kind, n in counts)
 
 

@@ -310,7 +310,33 @@ def _last_half(rows: Shown) -> Floats:
 BATCH_COLUMNS = ("value", "low", "high", "estimate", "estimate_low", "estimate_high")
 
 
-def batches(
+def batches(epochs: Epochs, law: str | None, **known: Any) -> Columns:
+    """The table ``batches`` (without ``run``) of closed epochs of one run.
+
+    Args:
+        epochs: closed epochs.
+        law: the run's law, ``Law.inverse``; None leaves the values null.
+        known: what else is known of the run, and ``smooth``: see ``by_metric``.
+
+    Returns:
+        Columns of the table, nan for null, sorted by epoch, metric and step.
+    """
+    found = by_metric(epochs, law, **known)
+    if not found:
+        empty = {key: np.zeros(0) for key in BATCH_COLUMNS}
+        whole = {key: np.zeros(0, np.int64) for key in ("epoch", "first_step", "step")}
+        return {**whole, "metric": [], **empty}
+    names, parts = list(found), list(found.values())
+    which = np.repeat(np.arange(len(parts)), [len(part["step"]) for part in parts])
+    columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    order = np.lexsort((columns["step"], which, columns.pop("owner")))
+    return {
+        **{key: column[order] for key, column in columns.items()},
+        "metric": [names[i] for i in which[order].tolist()],
+    }
+
+
+def by_metric(
     epochs: Epochs,
     law: str | None,
     *,
@@ -319,8 +345,8 @@ def batches(
     late_end: bool = False,
     unknown_length: bool = False,
     smooth: bool = True,
-) -> Columns:
-    """The table ``batches`` (without ``run``) of closed epochs of one run.
+) -> dict[str, Columns]:
+    """The batch values behind each metric of closed epochs of one run.
 
     Args:
         epochs: closed epochs.
@@ -332,53 +358,40 @@ def batches(
         smooth: also estimate every interval by the smoother.
 
     Returns:
-        Columns of the table, nan for null, sorted by epoch, metric and step. Metrics that are no
-        averages (val_*, AUC ...) have no rows: nothing can be inverted.
+        By metric the columns of the table ``batches``, nan for null, and ``owner``, the index of
+        the epoch; sorted by epoch and step. Metrics that are no averages (val_*, AUC ...) are
+        not there: nothing can be inverted.
     """
     names = [name for name in epochs.values if kind_of_metric(name) == "average"]
     sizes = (batch_size, last_size)
-    parts: list[tuple[Ints, Columns]] = []
-    lots: dict[bool, list[tuple[int, Shown]]] = {}
-    for i, name in enumerate(names):
+    found: dict[str, Columns] = {}
+    lots: dict[bool, list[tuple[str, Shown]]] = {}
+    for name in names:
         if _is_average(epochs, name):
             lost = law is not None and lost_end(name, law, unknown_length)
-            lots.setdefault(lost, []).append((i, _shown(epochs, name, law, sizes)))
+            lots.setdefault(lost, []).append((name, _shown(epochs, name, law, sizes)))
         else:
-            found = _own_values(epochs, name)
-            parts.append((np.full(len(found["owner"]), i), found))
+            found[name] = _own_values(epochs, name)
     for lost, metrics in lots.items():
         for lot in _lots(metrics):
-            which = np.array([i for i, _ in lot])
-            losses = np.array([names[i].endswith("loss") for i in which])
+            losses = np.array([name.endswith("loss") for name, _ in lot])
             rows = beside([rows for _, rows in lot])
-            found = _averages(epochs, rows, law, smooth, late_end, losses, lost=lost)
-            owner = found["owner"]
-            found["owner"] = owner % len(epochs)
-            parts.append((which[owner // len(epochs)], found))
-    if not parts:
-        empty = {key: np.zeros(0) for key in BATCH_COLUMNS}
-        whole = {key: np.zeros(0, np.int64) for key in ("epoch", "first_step", "step")}
-        return {**whole, "metric": [], **empty}
-    owner = np.concatenate([part["owner"] for _, part in parts])
-    which = np.concatenate([which for which, _ in parts])
-    step = np.concatenate([part["step"] for _, part in parts])
-    order = np.lexsort((step, which, owner))
-    out: Columns = {
-        key: np.concatenate([part[key] for _, part in parts])[order]
-        for key in ("first_step", "step", *BATCH_COLUMNS)
-    }
-    out["epoch"] = epochs.epoch[owner[order]]
-    out["metric"] = [names[i] for i in which[order].tolist()]
-    return out
+            columns = _averages(epochs, rows, law, smooth, late_end, losses, lost=lost)
+            ends = np.searchsorted(columns["owner"], np.arange(len(lot) + 1) * len(epochs))
+            for j, (name, _) in enumerate(lot):
+                own = slice(ends[j], ends[j + 1])
+                found[name] = {key: column[own] for key, column in columns.items()}
+                found[name]["owner"] = found[name]["owner"] - j * len(epochs)
+    return {name: found[name] | {"epoch": epochs.epoch[found[name]["owner"]]} for name in names}
 
 
 BESIDE = 200_000
 """Rows of several metrics that are inverted together: more would only take more memory."""
 
 
-def _lots(metrics: list[tuple[int, Shown]]) -> Iterator[list[tuple[int, Shown]]]:
+def _lots(metrics: list[tuple[str, Shown]]) -> Iterator[list[tuple[str, Shown]]]:
     """Metrics to invert together."""
-    lot: list[tuple[int, Shown]] = []
+    lot: list[tuple[str, Shown]] = []
     for one in metrics:
         if lot and sum(len(rows.y) for _, rows in (*lot, one)) > BESIDE:
             yield lot

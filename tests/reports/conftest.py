@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
+from logparse.again import Part, Seen
+from logparse.reports.columns import Columns
 from logparse.tables import TABLES, frame
+from logparse.training.clock import Times
 
 HOSTILE_STRINGS = [
     "\x1b[2J\x1b[H",  # clear the screen
@@ -77,14 +81,37 @@ class FakeAnalysis:
     def table(self, name: str) -> pl.DataFrame:
         return self.tables[name]
 
-    def side_by_side(self, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        yield self.tables["updates"], self.tables["batches"]
+    def parts(self, most: int) -> Iterator[Part]:
+        fixed = {column.name for column in TABLES["updates"]}
+        for run, table in by_run(self.tables["updates"]):
+            columns = {name: Columns(table).floats(name) for name in table.columns}
+            rows = {name: np.flatnonzero(table[name].is_not_null()) for name in table.columns}
+            shown = {
+                name: (rows[name], column[rows[name]])
+                for name, column in columns.items()
+                if name not in fixed and len(rows[name])
+            }
+            times = Times(*(columns[name] for name in ("elapsed", "elapsed_low", "elapsed_high")))
+            epoch, step = (columns[name].astype(int) for name in ("epoch", "step"))
+            yield Part(run, Seen(epoch, step, columns["final"] > 0, times, shown))
+        for run, table in by_run(self.tables["batches"]):
+            parts = table.drop("run").partition_by("metric", as_dict=True, include_key=False)
+            batches = {
+                str(name): {key: Columns(part).floats(key) for key in part.columns}
+                for (name,), part in parts.items()
+            }
+            yield Part(run, batches=batches)
 
     def __getattr__(self, name: str) -> pl.DataFrame:
         try:
             return self.__dict__["tables"][name]
         except KeyError:
             raise AttributeError(name) from None
+
+
+def by_run(table: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
+    for (run,), part in table.partition_by("run", as_dict=True).items():
+        yield int(run), part
 
 
 def source(**changes: Any) -> SimpleNamespace:

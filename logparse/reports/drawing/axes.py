@@ -9,6 +9,7 @@ import numpy as np
 
 from logparse.errors import UsageError
 from logparse.reading.records import Floats, Ints
+from logparse.reports.columns import facts
 from logparse.reports.drawing.series import drawn
 
 if TYPE_CHECKING:
@@ -94,10 +95,11 @@ class Axis:
 def alignments(analysis: Analysis) -> list[Align]:
     """The axes that the log tells enough for."""
     found: list[Align] = ["epoch", "step"]
-    epochs, runs = analysis.epochs, analysis.runs
-    if epochs.height and not epochs["seconds"].null_count():
+    known = facts(analysis).epochs.there("seconds")
+    if len(known) and known.all():
         found.append("relative")
-        if runs.height and not runs["started"].null_count():
+        started = analysis.runs["started"]
+        if len(started) and not started.null_count():
             found.append("wall")
     return found
 
@@ -116,21 +118,19 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
     """
     if align not in ALIGNMENTS:
         raise UsageError(f"no axis {align!r}; choose from {', '.join(ALIGNMENTS)}")
-    epochs = analysis.epochs.filter(analysis.epochs["run"] == run)
-    if not epochs.height:
+    epochs = facts(analysis).run(run)
+    if not len(epochs):
         raise UsageError(f"no run {run} with an epoch in {analysis.source.name}")
     if align not in alignments(analysis):
         raise UsageError(f"{analysis.source.name} does not tell the time; use another axis")
-    number = epochs["epoch"].to_numpy().astype(np.float64)
-    done = epochs["steps"].to_numpy().astype(np.float64)
-    whole = epochs["of"].cast(float).to_numpy()
-    seconds = epochs["seconds"].cast(float).to_numpy()
+    number, done, whole = epochs["epoch"], epochs["steps"], epochs["of"]
+    seconds = epochs["seconds"]
     if align == "epoch":
         begins = number - 1
     else:
         lengths = done if align == "step" else seconds
         begins = np.cumsum(lengths) - lengths
-        began = epochs["began"].cast(float).to_numpy()
+        began = epochs["began"]
         if align in ("relative", "wall") and np.isfinite(began).all():
             # Gaps between epochs are known.
             begins = np.maximum.accumulate(began) - began[0]
@@ -142,8 +142,11 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
         "wall": "clock time (UTC)",
     }
     timed = align in ("relative", "wall")
-    points = drawn(analysis).clock[run] if timed else None
-    started = analysis.runs.filter(analysis.runs["run"] == run)["started"]
+    points = drawn(analysis).clock[run].points() if timed else None
+    started = 0.0
+    if align == "wall":
+        runs = analysis.runs.select("run", "started").rows()
+        started = next(float(start) for number, start in runs if number == run)
     return Axis(
         align,
         titles[align],
@@ -152,6 +155,6 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
         done=done,
         begins=begins,
         scale=scale,
-        started=float(started[0]) if align == "wall" else 0.0,
+        started=started,
         clock=(points["epoch"], points["step"], points["y"]) if points else None,
     )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from logparse.errors import UsageError
-from logparse.reading.records import Floats
+from logparse.reports.columns import facts
 from logparse.reports.drawing.axes import Axis
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.thinning import Points
@@ -15,8 +13,6 @@ from logparse.reports.drawing.traces import Fence, Trace
 from logparse.reports.palette import COLORS, Theme, template
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from logparse.analysis import Analysis
 
 WHOLE_TICKS = 15
@@ -28,29 +24,14 @@ MARKED_EPOCHS = 40
 
 def run_of(analysis: Analysis, run: int | None) -> int:
     """The run asked for, or the one with most updates."""
-    epochs = analysis.epochs
+    known = facts(analysis)
     if run is not None:
-        if run not in epochs["run"]:
+        if run not in known.runs:
             raise UsageError(f"no run {run} with an epoch in {analysis.source.name}")
         return run
-    if not epochs.height:
+    if not known.runs:
         raise UsageError(f"no epoch in {analysis.source.name}")
-    sums = epochs.select("run", "updates").group_by("run", maintain_order=True).sum()
-    return int(sums["run"][int(sums["updates"].arg_max() or 0)])
-
-
-def rows_of(analysis: Analysis, run: int, metric: str) -> pl.DataFrame:
-    """The epochs of one metric of a run."""
-    table: pl.DataFrame = analysis.metrics
-    return table.filter((table["run"] == run) & (table["metric"] == metric))
-
-
-def column(table: pl.DataFrame, name: str) -> Floats:
-    """A column as numbers, nan for null; nan throughout where the table lacks it."""
-    if name not in table.columns:
-        return np.full(table.height, np.nan)
-    values: Floats = table[name].cast(float).to_numpy()
-    return values
+    return max(known.runs, key=lambda run: known.run(run)["updates"].sum())
 
 
 def which(analysis: Analysis, run: int) -> str:

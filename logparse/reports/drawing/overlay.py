@@ -10,17 +10,16 @@ import numpy as np
 from logparse.errors import UsageError
 from logparse.reading.records import Floats
 from logparse.reports import safe, words
+from logparse.reports.columns import Picked, facts
 from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, Axis, axis
-from logparse.reports.drawing.frame import column, figure_of, rows_of
+from logparse.reports.drawing.frame import figure_of
 from logparse.reports.drawing.series import BINS, Series, drawn
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import DASHES, RUNS, Theme
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from logparse.analysis import Analysis
 
 AS_SHOWN = " (as shown)"
@@ -58,10 +57,11 @@ def compared(
     lines: list[list[Trace]] = []
     title = ""
     for analysis, name in zip(analyses, called, strict=True):
-        for run in analysis.epochs["run"].unique(maintain_order=True).to_list():
+        known = facts(analysis)
+        for run in known.runs:
             series = drawn(analysis).series.get((run, metric))
-            rows = rows_of(analysis, run, metric)
-            if series is None and not rows["shown"].count():
+            rows = known.metric(run, metric)
+            if series is None and not rows.there("shown").any():
                 continue
             place = axis(analysis, run, align, longest)
             title = place.title
@@ -73,7 +73,7 @@ def compared(
             line = _line(place, series, rows, smoothing, label)
             line["line"] = {"width": 2, "color": color, "dash": dash}
             line["marker"] = {"color": color}
-            val = rows_of(analysis, run, f"val_{metric}")
+            val = known.metric(run, f"val_{metric}")
             points = parts.validation(
                 place, val, f"{label}, val_{safe.figure(metric)}", {"validation": color}
             )
@@ -113,7 +113,7 @@ def _short(names: list[str]) -> list[str]:
 
 
 def _line(
-    place: Axis, series: Series | None, rows: pl.DataFrame, smoothing: int | None, name: str
+    place: Axis, series: Series | None, rows: Picked, smoothing: int | None, name: str
 ) -> Trace:
     """A run's batch values, averaged; as shown where nothing was rebuilt."""
     window = round(float(place.done.sum()) / 30) if smoothing is None else smoothing
@@ -124,8 +124,8 @@ def _line(
         if series is not None and series.shown is not None:
             epoch, step, y = (series.shown[key] for key in ("epoch", "step", "y"))
         else:
-            rows = rows.filter(rows["shown"].is_not_null())
-            epoch, y = column(rows, "epoch"), column(rows, "shown")
+            rows = rows.take(rows.there("shown"))
+            epoch, y = rows["epoch"], rows["shown"]
             step = place.done[np.searchsorted(place.epochs, epoch)]
     return {
         "type": "scatter",
@@ -156,9 +156,7 @@ def _averaged(place: Axis, series: Series, window: int) -> tuple[Floats, Floats,
 
 
 def _longest(analyses: Sequence[Analysis]) -> float:
-    sums = [
-        analysis.epochs.select("run", "seconds").group_by("run").sum()["seconds"].max()
-        for analysis in analyses
-        if analysis.epochs.height
-    ]
-    return max((float(s) for s in sums if s is not None), default=0.0)
+    """Seconds of the longest run, as far as they are known."""
+    tables = [facts(analysis) for analysis in analyses]
+    sums = [float(np.nansum(known.run(run)["seconds"])) for known in tables for run in known.runs]
+    return max(sums, default=0.0)

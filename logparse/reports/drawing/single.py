@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from logparse.errors import UsageError
 from logparse.reports import safe, words
+from logparse.reports.columns import Picked, facts
 from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, axis
-from logparse.reports.drawing.frame import column, count, figure_of, rows_of, run_of, which
+from logparse.reports.drawing.frame import count, figure_of, run_of, which
 from logparse.reports.drawing.series import POINTS, Drawn, Series, drawn
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import COLORS, Theme
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from logparse.analysis import Analysis
 
 
@@ -49,17 +48,16 @@ def curves(
         UsageError: there is no such metric or run, or the log does not tell the time.
     """
     run = run_of(analysis, run)
-    known = analysis.metrics["metric"].unique(maintain_order=True).to_list()
-    if metric not in known:
+    known = facts(analysis)
+    if metric not in known.names:
         raise UsageError(f"no metric {metric!r} in {analysis.source.name}")
     place = axis(analysis, run, align)
-    found = drawn(analysis)
+    found = drawn(analysis, points)
     series = found.series.get((run, metric))
-    if series and points < POINTS:
+    if series and points < found.most:
         series = series.thinned(points)
     color = COLORS[theme]
-    rows = rows_of(analysis, run, metric)
-    val = rows_of(analysis, run, f"val_{metric}")
+    rows, val = known.metric(run, metric), known.metric(run, f"val_{metric}")
     traces: list[Trace] = []
     if series and series.rebuilt:
         traces += parts.rebuilt(place, series.rebuilt, color)
@@ -103,11 +101,11 @@ def _thinned(found: Drawn, series: Series | None) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _edges(series: Series | None, rows: pl.DataFrame, val: pl.DataFrame) -> parts.Fence | None:
+def _edges(series: Series | None, rows: Picked, val: Picked) -> parts.Fence | None:
     points = [p for p in (series.shown, series.rebuilt) if p] if series else []
-    numbers = [column(rows, "start"), column(rows, "end"), column(val, "shown")]
+    numbers = [rows["start"], rows["end"], val["shown"]]
     if not points:
-        numbers.append(column(rows, "shown"))
+        numbers.append(rows["shown"])
     return parts.fence(points, numbers)
 
 
@@ -116,11 +114,9 @@ def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, f
     from logparse.findings.jumps import all_jumps
     from logparse.findings.registry import Tables
 
-    findings = analysis.findings
-    findings = findings.filter(
-        ((findings["run"] == run) & (findings["metric"] == metric)).fill_null(False)
-    )
-    codes = set(findings["code"].to_list())
+    known = facts(analysis)
+    findings = [row for row in known.findings if (row["run"], row["metric"]) == (run, metric)]
+    codes = {row["code"] for row in findings}
     found: list[tuple[str, int, float, str]] = []
     verdicts = {"averaging": "LP101", "real": "LP102", "undecided": "LP103"}
     if codes & set(verdicts.values()):
@@ -134,9 +130,9 @@ def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, f
                         f"to {words.shown(jump.first)}"
                     )
                     found.append((code, jump.epoch, jump.first, text))
-    rows = rows_of(analysis, run, metric)
-    values = dict(zip(rows["epoch"].to_list(), rows["shown"].to_list(), strict=True))
-    for row in findings.rows(named=True):
+    rows = known.metric(run, metric)
+    values = dict(zip(rows.list("epoch"), rows.list("shown"), strict=True))
+    for row in findings:
         value = values.get(row["epoch"])
         if row["code"] not in verdicts.values() and row["epoch"] and value is not None:
             found.append((row["code"], row["epoch"], value, row["message"]))

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from logparse.reading.records import Floats, Ints
+from logparse.training.epochs import Bools
 
 COARSE = 4
 """Points kept while reading, for each that is drawn: enough for the last choice."""
@@ -23,48 +24,48 @@ TAIL = 1000
 """Largest and smallest values kept, to count those beyond an axis."""
 
 
-def thin(values: Floats, most: int) -> Ints:
+def thin(values: Floats, most: int, *, rough: bool = False) -> Ints:
     """Rows of at most about ``most`` points that look like all of them.
 
     MinMaxLTTB (J. Van Der Donckt et al., 2023) picks among the finite values; the largest and
     the smallest are always there. So is a value that is not finite from every stretch of rows
     that has one: the drawing shows a gap there.
+
+    Args:
+        values: the series.
+        most: points to keep.
+        rough: just the largest and the smallest of every stretch, for a finer choice later.
     """
     if len(values) <= most:
         return np.arange(len(values))
+    finite = np.isfinite(values)
+    if finite.all():
+        return _picked(values, most, rough)
+    rows, gaps = np.flatnonzero(finite), _gaps(~finite, most // 4)
+    if len(rows) > most:
+        rows = rows[_picked(values[rows], most, rough)]
+    return np.union1d(rows, gaps)
+
+
+def _picked(values: Floats, most: int, rough: bool) -> Ints:
+    """Of finite values."""
     import tsdownsample
 
-    finite = np.flatnonzero(np.isfinite(values))
-    gaps = _gaps(values, most // 4)
-    if len(finite) <= most:
-        return np.union1d(finite, gaps)
-    numbers = np.ascontiguousarray(values[finite], np.float64)
-    picked = tsdownsample.MinMaxLTTBDownsampler().downsample(numbers, n_out=max(most - 2, 4))
-    ends = [numbers.argmin(), numbers.argmax()]
-    return np.union1d(finite[np.union1d(picked.astype(np.int64), ends)], gaps)
+    values = np.ascontiguousarray(values, np.float64)
+    if rough:
+        rows = tsdownsample.MinMaxDownsampler().downsample(values, n_out=max(most // 2 * 2, 2))
+    else:
+        rows = tsdownsample.MinMaxLTTBDownsampler().downsample(values, n_out=max(most - 2, 4))
+    # The second picks by area, and may pass over the ends of the range.
+    return np.unique(np.append(rows.astype(np.int64), [values.argmin(), values.argmax()]))
 
 
-def extremes(values: Floats, most: int) -> Ints:
-    """Rows with the largest and the smallest value of every stretch, and its gaps."""
-    if len(values) <= most:
-        return np.arange(len(values))
-    import tsdownsample
-
-    finite = np.flatnonzero(np.isfinite(values))
-    gaps = _gaps(values, most // 4)
-    if len(finite) <= most:
-        return np.union1d(finite, gaps)
-    numbers = np.ascontiguousarray(values[finite], np.float64)
-    picked = tsdownsample.MinMaxDownsampler().downsample(numbers, n_out=max(most // 2 * 2, 2))
-    return np.union1d(finite[picked.astype(np.int64)], gaps)
-
-
-def _gaps(values: Floats, most: int) -> Ints:
+def _gaps(strange: Bools, most: int) -> Ints:
     """Rows that are not finite, at most about one from every stretch of rows."""
-    rows = np.flatnonzero(~np.isfinite(values))
+    rows = np.flatnonzero(strange)
     if len(rows) <= most:
         return rows
-    stretch = rows * most // len(values)
+    stretch = rows * most // len(strange)
     return rows[np.flatnonzero(np.diff(stretch, prepend=-1))]
 
 
@@ -119,6 +120,10 @@ class Thinner:
     _seen: int = 0
     _not_finite: int = 0
 
+    def __len__(self) -> int:
+        """Points that came so far."""
+        return self._seen + self._rows
+
     def add(self, columns: dict[str, Floats]) -> None:
         """The next piece: columns of one length, ``y`` among them."""
         self._waiting.append(columns)
@@ -132,14 +137,17 @@ class Thinner:
         y = columns["y"]
         n = len(y)
         every = max(1, self.total // SAMPLE)
-        finite = y[np.isfinite(y)]
+        finite = np.sort(y[np.isfinite(y)])
         self._samples.append(y[(-self._seen) % every :: every])
-        self._low = np.sort(np.concatenate([self._low, finite]))[:TAIL]
-        self._high = np.sort(np.concatenate([self._high, finite]))[-TAIL:]
+        if self._seen:
+            self._low = np.sort(np.concatenate([self._low, finite[:TAIL]]))[:TAIL]
+            self._high = np.sort(np.concatenate([self._high, finite[-TAIL:]]))[-TAIL:]
+        else:
+            self._low, self._high = finite[:TAIL], finite[-TAIL:]
         self._seen += n
         self._not_finite += n - len(finite)
         if self.total > COARSE * self.most:
-            rows = extremes(y, max(4, -(-COARSE * self.most * n // self.total)))
+            rows = thin(y, max(4, -(-COARSE * self.most * n // self.total)), rough=True)
             columns = {name: column[rows] for name, column in columns.items()}
         self._parts.append(columns)
 

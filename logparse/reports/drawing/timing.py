@@ -9,18 +9,17 @@ import numpy as np
 
 from logparse.reading.records import Floats
 from logparse.reports import words
+from logparse.reports.columns import Picked, facts
 from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, Axis, axis, time_unit
-from logparse.reports.drawing.frame import column, count, figure_of, run_of, which
-from logparse.reports.drawing.series import drawn
+from logparse.reports.drawing.frame import count, figure_of, run_of, which
+from logparse.reports.drawing.series import POINTS, drawn
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.thinning import Points, thin
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import COLORS, Theme
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from logparse.analysis import Analysis
 
 BARS = 300
@@ -40,11 +39,11 @@ def times(analysis: Analysis, *, run: int | None = None, theme: Theme = "light")
     """
     run = run_of(analysis, run)
     color = COLORS[theme]
-    epochs = analysis.epochs.filter(analysis.epochs["run"] == run)
-    seconds = column(epochs, "seconds")
+    epochs = facts(analysis).run(run)
+    seconds = epochs["seconds"]
     bars = _slowest(seconds)
     unit, scale = time_unit(float(np.nanmax(np.append(seconds, 0.0))))
-    number = column(epochs, "epoch")[bars]
+    number = epochs["epoch"][bars]
     stretch = -(-len(seconds) // BARS)
     # Of a stretch of epochs one is drawn, over the width of all.
     x = number if stretch == 1 else np.arange(len(bars)) * stretch + (stretch + 1) / 2
@@ -78,7 +77,7 @@ def times(analysis: Analysis, *, run: int | None = None, theme: Theme = "light")
                 },
             }
         )
-    low, high = column(epochs, "seconds_low")[bars], column(epochs, "seconds_high")[bars]
+    low, high = epochs["seconds_low"][bars], epochs["seconds_high"][bars]
     if traces and np.isfinite(low).any() and len(bars) <= 60:
         total = seconds[bars]
         traces[-1]["error_y"] = {
@@ -113,6 +112,7 @@ def steps(
     run: int | None = None,
     align: Align = "epoch",
     theme: Theme = "light",
+    points: int = POINTS,
 ) -> Sheet:
     """Time a step takes over the run, between updates and in each epoch, and where it changed.
 
@@ -121,6 +121,7 @@ def steps(
         run: number of the run; by default the one with most updates.
         align: what the horizontal axis counts.
         theme: ``light`` or ``dark``.
+        points: points of the line, about.
 
     Raises:
         UsageError: there is no such run, or the log does not tell the time.
@@ -128,17 +129,17 @@ def steps(
     run = run_of(analysis, run)
     color = COLORS[theme]
     place = axis(analysis, run, align)
-    points = drawn(analysis).step_times.get(run)
-    epochs = analysis.epochs.filter(analysis.epochs["run"] == run)
-    number, step = column(epochs, "epoch"), column(epochs, "step_seconds")
+    stretches = drawn(analysis, points).step_times.get(run)
+    epochs = facts(analysis).run(run)
+    number, step = epochs["epoch"], epochs["step_seconds"]
     there = np.isfinite(step)
-    known = step[there] if there.any() or points is None else points.sample
+    known = step[there] if there.any() or stretches is None else stretches.sample
     usual = float(np.median(known)) if len(known) else 1.0
     scale, unit = (1e3, "ms") if usual < 1 else (1.0, "s")
     traces: list[Trace] = []
     edges = None
-    if points is not None:
-        scaled = _scaled(points, scale)
+    if stretches is not None:
+        scaled = _scaled(stretches, scale)
         edges = parts.fence([scaled], [step * scale])
         keys = ("epoch", "first", "step", "y", "low", "high")
         stairs = parts.Stairs(*(scaled[key] for key in keys))
@@ -148,7 +149,7 @@ def steps(
     if there.any():
         traces.append(_step_levels(place, number[there], step[there] * scale, color))
     traces += _changes(analysis, run, place, number, step * scale, color)
-    note = count(points) if points else ""
+    note = count(stretches) if stretches else ""
     figure = figure_of(
         traces,
         title="Time a step" + which(analysis, run),
@@ -176,14 +177,14 @@ _PARTS = {
 _HATCHED = {"not told apart"}
 
 
-def _split(epochs: pl.DataFrame) -> dict[str, Floats]:
+def _split(epochs: Picked) -> dict[str, Floats]:
     """Seconds of each part of each epoch; what the log does not tell apart is a part of its own."""
-    seconds = column(epochs, "seconds")
-    first = np.nan_to_num(column(epochs, "first_step_seconds"))
-    check = np.nan_to_num(column(epochs, "validation_seconds"))
-    gap = column(epochs, "began") - np.append(np.nan, column(epochs, "ended"))[:-1]
+    seconds = epochs["seconds"]
+    first = np.nan_to_num(epochs["first_step_seconds"])
+    check = np.nan_to_num(epochs["validation_seconds"])
+    gap = epochs["began"] - np.append(np.nan, epochs["ended"])[:-1]
     rest = np.maximum(np.nan_to_num(seconds) - first - check, 0)
-    told = (first > 0) | (check > 0) | np.isfinite(column(epochs, "step_seconds"))
+    told = (first > 0) | (check > 0) | np.isfinite(epochs["step_seconds"])
     return {
         "first step": first,
         "training": np.where(told, rest, 0),
@@ -240,12 +241,11 @@ def _changes(
     analysis: Analysis, run: int, place: Axis, number: Floats, y: Floats, color: dict[str, str]
 ) -> list[Trace]:
     """A mark for each finding about time that names an epoch."""
-    findings = analysis.findings
-    rows = findings.filter(
-        (findings["run"] == run).fill_null(False)
-        & findings["code"].str.starts_with("LP2")
-        & findings["epoch"].is_not_null()
-    ).rows(named=True)
+    rows = [
+        row
+        for row in facts(analysis).findings
+        if row["run"] == run and row["code"].startswith("LP2") and row["epoch"] is not None
+    ]
     values = dict(zip(number.tolist(), y.tolist(), strict=True))
     found = [
         (row["code"], row["epoch"], values.get(row["epoch"], np.nan), row["message"])

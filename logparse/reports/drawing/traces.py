@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from logparse.reading.records import Floats
 from logparse.reports import safe, words
+from logparse.reports.columns import Picked
 from logparse.reports.drawing.axes import Axis
 from logparse.reports.drawing.thinning import TAIL, Points, pieces, thin
-
-if TYPE_CHECKING:
-    import polars as pl
 
 FEW_EPOCHS = 100
 """Epochs up to which lines are broken between them."""
@@ -198,17 +196,17 @@ def _band(x: Any, low: Floats, high: Floats, breaks: Floats) -> tuple[Any, Float
     return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
 
 
-def level(axis: Axis, rows: pl.DataFrame, color: dict[str, str]) -> list[Trace]:
+def level(axis: Axis, rows: Picked, color: dict[str, str]) -> list[Trace]:
     """Where the network stood at both ends of each epoch, with error bars of 95 %."""
-    rows = rows.filter(rows["end"].is_not_null() & (rows["end_high"] > rows["end_low"]))
-    if not rows.height:
+    rows = rows.take(np.isfinite(rows["end"]) & (rows["end_high"] > rows["end_low"]))
+    if not len(rows):
         return []
-    rows = rows[thin(rows["end"].to_numpy(), FEW_POINTS).tolist()]
-    epoch = rows["epoch"].to_numpy().astype(float)
+    rows = rows.take(thin(rows["end"], FEW_POINTS))
+    epoch = rows["epoch"]
     done = axis.done[np.searchsorted(axis.epochs, epoch)]
     step = np.stack([np.zeros(len(done)), done], axis=1).ravel()
     y, low, high = (
-        np.stack([rows[f"start{part}"].cast(float), rows[f"end{part}"].cast(float)], axis=1).ravel()
+        np.stack([rows[f"start{part}"], rows[f"end{part}"]], axis=1).ravel()
         for part in ("", "_low", "_high")
     )
     both = np.repeat(epoch, 2)
@@ -237,14 +235,13 @@ def level(axis: Axis, rows: pl.DataFrame, color: dict[str, str]) -> list[Trace]:
     return [trace]
 
 
-def validation(axis: Axis, rows: pl.DataFrame, label: str, color: dict[str, str]) -> list[Trace]:
+def validation(axis: Axis, rows: Picked, label: str, color: dict[str, str]) -> list[Trace]:
     """Validation values at the ends of their epochs."""
-    rows = rows.filter(rows["shown"].is_not_null())
-    if not rows.height:
+    rows = rows.take(rows.there("shown"))
+    if not len(rows):
         return []
-    y = rows["shown"].to_numpy()
-    keep = thin(y, FEW_POINTS)
-    epoch = rows["epoch"].to_numpy().astype(float)[keep]
+    rows = rows.take(thin(rows["shown"], FEW_POINTS))
+    epoch = rows["epoch"]
     done = axis.done[np.searchsorted(axis.epochs, epoch)]
     return [
         {
@@ -252,7 +249,7 @@ def validation(axis: Axis, rows: pl.DataFrame, label: str, color: dict[str, str]
             "name": "validation, as shown",
             "mode": "lines+markers" if len(epoch) <= FEW_EPOCHS else "lines",
             "x": axis.at(epoch, done),
-            "y": y[keep],
+            "y": rows["shown"],
             "customdata": _places(epoch, done),
             "hovertemplate": _hover(label),
             "line": {"color": color["validation"], "width": 1.5, "dash": "dot"},
