@@ -84,6 +84,8 @@ class Fit:
     """For each closing: damage hides batches beside it; see ``note_damage``."""
     headless: bool = False
     """Damage may hide its first batches."""
+    holed: bool = False
+    """Damage may hide closings before the first one."""
     tailless: bool = False
     """Damage may hide a closing after the last one."""
 
@@ -250,6 +252,8 @@ def note_damage(fits: list[Fit], damage: list[tuple[int, int]]) -> None:
         end = fits[index + 1].first_byte if index + 1 < len(fits) else None
         fit.doubtful = [hidden(low, high or end) for low, high in fit.bytes]
         fit.headless = hidden(before, fit.first_byte)
+        if fit.closings:
+            fit.holed = hidden(before, fit.closings[0].byte)
         fit.tailless = hidden(fit.closings[-1].byte if fit.closings else fit.first_byte, end)
         before = fit.last_byte
 
@@ -273,7 +277,7 @@ def epochs_of(fit: Fit, ended: int) -> list[Epoch]:
     ranges = [_range(fit, index) for index in range(len(closings))]
     sparse = fit.step > 1 or fit.tailless or any(fit.doubtful)
     # Earlier epochs may have been left out, unless the first is there.
-    trusted = not (sparse or fit.headless) or numbers[0] == 0
+    trusted = not (sparse or fit.headless or fit.holed) or numbers[0] == 0
     length = _length(fit, start if trusted else None, ranges)
     if not trusted:
         low, high = ranges[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from events_help import framed, simple, tensor, version
+from events_help import framed, records_of, simple, tensor, version
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,6 +214,22 @@ def test_a_lost_batch_leaves_the_steps_right(tmp_path: Path) -> None:
         gone = [row for row in writer.want if row not in found]
         assert [row for row in writer.want if row in found] == found
         assert [row[3] for row in gone] == [False]
+
+
+def test_a_lost_end_of_an_epoch_does_not_join_two(tmp_path: Path) -> None:
+    """Damage from within the first epoch to within the second: its batches are the second's."""
+    writer = Writer(6, validate=False)
+    for number in (1, 2, 3):
+        writer.epoch(number)
+    places = [at for at, _ in records_of(writer.train)]
+    data = bytearray(writer.train)
+    # After the version and two batches of two metrics, up to two batches into the next epoch.
+    data[places[5] : places[20]] = bytes(places[20] - places[5])
+    broken = Writer(6)
+    broken.train = bytes(data)
+    found = broken.updates(tmp_path)
+    assert [row[:3] for row in found if row[0] == 1] == [(1, 1, 6), (1, 2, 6)]
+    assert found[2:] == [row for row in writer.want if row[0] > 1][2:]
 
 
 def test_times(tmp_path: Path) -> None:
