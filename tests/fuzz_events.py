@@ -13,7 +13,9 @@ import google_crc32c
 import logparse
 from logparse.errors import LogparseError
 from logparse.reading.event_shapes import Shapes
+from logparse.reading.record_walk import Walked
 from logparse.reading.tfevents import EventsReader, Scalars
+from logparse.reading.tfrecord import Framer
 from tests.reading.events_help import Row, framed, plain_loop, rows_of
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
@@ -36,6 +38,7 @@ def events(data: bytes, rng: random.Random) -> None:
     assert whole == _read(data, cuts)[0], "cut"
     # Shapes learned before, from what may look alike, must not change a bit.
     assert whole == _read(data, [], shapes)[0], "shapes known"
+    assert whole == _read(data, [], like=_walked(rng.choice(seeds())))[0], "like another file"
     want = plain_loop(sound := _sound(data))
     if len(sound) == len(data):
         assert whole[0] == want, "plain loop"
@@ -84,14 +87,19 @@ def _event(payload: bytes) -> bool:
     )
 
 
+def _walked(other: bytes) -> Walked:
+    found = Framer().feed(other)
+    return Walked(other, found.starts, found.lengths)
+
+
 def _read(
-    data: bytes, cuts: list[int], shapes: Shapes | None = None
+    data: bytes, cuts: list[int], shapes: Shapes | None = None, like: Walked | None = None
 ) -> tuple[tuple[list[Row], int, int, int, list[object]], Shapes]:
     shapes = shapes or Shapes()
     reader = EventsReader(shapes)
     blocks: list[Scalars] = []
     for start, stop in zip([0, *cuts], [*cuts, len(data)], strict=True):
-        blocks.append(reader.feed(data[start:stop]))
+        blocks.append(reader.take(reader.framer.feed(data[start:stop], like)))
     blocks.append(reader.finish())
     account = reader.account
     assert account.size == len(data), (account, len(data))

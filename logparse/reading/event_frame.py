@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -42,23 +40,34 @@ def scalars_frame(runs: list[EventRun], *, restarts: Restarts = "keep") -> pl.Da
             _named("part", parts, repeated([parts.index(file[2].part) for file in files])),
             pl.Series("segment", repeated([file[2].number for file in files])),
             pl.Series("order", np.concatenate(order) if order else [], pl.UInt32),
-            pl.Series("byte", _joined(blocks, "byte", "i8")),
-            pl.Series("wall_time", _joined(blocks, "wall_time", "f8")),
-            pl.Series("step", _joined(blocks, "step", "i8")),
+            _joined(blocks, "byte", "i8"),
+            _joined(blocks, "wall_time", "f8"),
+            _joined(blocks, "step", "i8"),
             _named("tag", runs[0].tags if runs else [], _joined(blocks, "tag", "u4")),
-            pl.Series("value", _joined(blocks, "value", "f8")),
+            _joined(blocks, "value", "f8"),
             _named("dtype", codes, _joined(blocks, "dtype", "u1")),
         ]
     )
     return _restarted(whole, restarts)
 
 
-def _joined(blocks: list[Scalars], name: str, kind: str) -> NDArray[Any]:
-    parts = [getattr(block, name) for block in blocks]
-    return np.concatenate(parts, dtype=kind, casting="unsafe") if parts else np.empty(0, kind)
+def _joined(blocks: list[Scalars], name: str, kind: str) -> pl.Series:
+    """One field of all blocks; those of a large file are not copied."""
+    parts = [getattr(block, name).view(kind) for block in blocks if len(block)]
+    if sum(map(len, parts)) < _LARGE_ROWS * len(parts):
+        parts = [np.concatenate(parts)]
+    if not parts:
+        return pl.Series(name, np.empty(0, kind))
+    return pl.concat([pl.Series(name, part) for part in parts])
 
 
-def _named(name: str, names: list[str] | list[str | None], codes: NDArray[Any]) -> pl.Series:
+_LARGE_ROWS = 1 << 12
+"""Rows of a block, on average, from which copying costs more than a column of many pieces."""
+
+
+def _named(
+    name: str, names: list[str] | list[str | None], codes: pl.Series | NDArray[np.uint32]
+) -> pl.Series:
     """Names for numbers, each name kept once."""
     kind = pl.Enum([text for text in names if text is not None])
     values = pl.Series(name, names, dtype=kind)

@@ -8,25 +8,28 @@ by name: names alone sort by host and process within a second.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from math import isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
+from logparse.ahead import ahead
 from logparse.errors import NotALogError, SourceError
 from logparse.limits import BLOCK_BYTES
 from logparse.reading import remote
 from logparse.reading.event_names import PARTS, Restarts, is_event_file, run_of
 from logparse.reading.event_shapes import Shapes
 from logparse.reading.event_tags import Plugins
+from logparse.reading.record_walk import FRAME_BYTES, HEADER_BYTES, Walked
 from logparse.reading.records import Account, Reject
-from logparse.reading.tfevents import EventsReader, Scalars, read_together
-from logparse.reading.tfrecord import FRAME_BYTES, HEADER_BYTES, Framer
+from logparse.reading.tfevents import EventsReader, Scalars, take_together
+from logparse.reading.tfrecord import Framer, Frames
 from logparse.reading.unpack import Meter, Unpacked, compression
 
 if TYPE_CHECKING:
@@ -114,14 +117,17 @@ def find_files(path: str) -> tuple[list[EventFile], str]:
         raise SourceError(f"{path}: no such file or folder")
     found = []
     for folder, _, names in os.walk(root):
-        for name in filter(is_event_file, names):
-            full = Path(folder, name)
-            found.append(EventFile(full.relative_to(root).as_posix(), _opener(full)))
+        inner = os.path.relpath(folder, root).replace(os.sep, "/")
+        base = "" if inner == "." else f"{inner}/"
+        found += [
+            EventFile(base + name, _opener(os.path.join(folder, name)))
+            for name in filter(is_event_file, names)
+        ]
     return found, root.resolve().name
 
 
-def _opener(path: Path) -> Callable[[], BinaryIO]:
-    return lambda: path.open("rb")
+def _opener(path: str) -> Callable[[], BinaryIO]:
+    return lambda: open(path, "rb", buffering=0)
 
 
 def _find_remote(url: str) -> tuple[list[EventFile], str]:
@@ -146,14 +152,18 @@ def read_runs(files: Iterable[EventFile], *, own_name: str = "") -> list[EventRu
     """
     shapes = Shapes()
     runs = []
-    batch = _Batch(shapes)
+    tasks = []
     for name, segments in group_runs(files, own_name).items():
         plugins = {part: Plugins() for part in ("", *PARTS)}
         run = EventRun(name, segments, [[] for _ in segments], shapes.tags.names)
-        for segment, scalars in zip(segments, run.scalars, strict=True):
-            batch.read(segment, EventsReader(shapes, plugins[segment.part]), scalars)
+        tasks += [
+            _Task(segment, EventsReader(shapes, plugins[segment.part]), scalars)
+            for segment, scalars in zip(segments, run.scalars, strict=True)
+        ]
         runs.append(run)
-    batch.flush()
+    # Nothing is kept from one step to the next, so that the same memory serves again.
+    for _ in map(_take, _framed(tasks)):
+        pass
     return runs
 
 
@@ -175,54 +185,72 @@ def stream_scalars(
     Raises:
         SourceError: the file cannot be read.
     """
-    left = size
-    for block in _blocks(segment):
-        part = block if left is None else block[:left]
-        if left is not None:
-            left -= len(part)
-        look(part)
-        yield reader.feed(part)
-        if left == 0:
-            break
-    yield reader.finish()
+
+    def frames() -> Iterator[Frames]:
+        left = size
+        for block in _blocks(segment):
+            part = block if left is None else block[:left]
+            look(part)
+            yield reader.framer.feed(part)
+            if left is not None and not (left := left - len(part)):
+                break
+        yield reader.framer.finish()
+
+    yield from map(reader.take, ahead(frames()))
     _settle(segment, reader)
 
 
-class _Batch:
-    """Reads files in order; small ones are put aside and decoded together."""
+class _Task(NamedTuple):
+    """A file to read, what reads it, and where its scalars go."""
 
-    def __init__(self, shapes: Shapes) -> None:
-        self._shapes = shapes
-        self._waiting: list[tuple[Segment, EventsReader, list[Scalars], bytes]] = []
-        self._bytes = 0
+    segment: Segment
+    reader: EventsReader
+    scalars: list[Scalars]
 
-    def read(self, segment: Segment, reader: EventsReader, scalars: list[Scalars]) -> None:
-        """Read a file, now or with the next ``flush``, and append its blocks to ``scalars``."""
-        blocks = _blocks(segment)
-        head = next(blocks, b"")
-        second = next(blocks, b"")
+
+def _take(found: list[tuple[_Task, Frames, bool]]) -> None:
+    """Decode what was found, and settle the files that end with it."""
+    if not found:
+        return
+    together = [(task.reader, frames) for task, frames, _ in found]
+    for (task, _, last), scalars in zip(found, take_together(together), strict=True):
+        task.scalars.append(scalars)
+        if last:
+            _settle(task.segment, task.reader)
+
+
+def _framed(tasks: list[_Task]) -> Iterator[list[tuple[_Task, Frames, bool]]]:
+    """Records of the files in order, block by block, small files together; and which are the last.
+
+    Small files are compared with each other: those of one folder are often alike.
+    """
+    waiting: list[tuple[_Task, Frames, bool]] = []
+    held = 0
+    like: Walked | None = None
+    for task in tasks:
+        framer = task.reader.framer
+        blocks = _blocks(task.segment)
+        head, second = next(blocks, b""), next(blocks, b"")
         if second or len(head) > BLOCK_BYTES // 2:
-            self.flush()
-            scalars.extend(reader.feed(block) for block in chain((head, second), blocks))
-            scalars.append(reader.finish())
-            _settle(segment, reader)
-            return
-        if self._bytes + len(head) > BLOCK_BYTES:
-            self.flush()
-        self._waiting.append((segment, reader, scalars, head))
-        self._bytes += len(head)
-
-    def flush(self) -> None:
-        """Read what waits."""
-        if not self._waiting:
-            return
-        files = [(reader, data) for _, reader, _, data in self._waiting]
-        read = iter(read_together(self._shapes, files))
-        for segment, reader, scalars, _ in self._waiting:
-            scalars += [next(read), next(read)]
-            _settle(segment, reader)
-        self._waiting.clear()
-        self._bytes = 0
+            yield waiting
+            waiting, held = [], 0
+            for block in chain((head, second), blocks):
+                yield [(task, framer.feed(block), False)]
+            yield [(task, framer.finish(), True)]
+            continue
+        if held + len(head) > BLOCK_BYTES:
+            yield waiting
+            waiting, held = [], 0
+        frames = framer.feed(head, like)
+        if not frames.damage and (like is None or frames.starts is not like.starts):
+            like = Walked(head, frames.starts, frames.lengths)
+        rest = framer.finish()
+        more = bool(rest.damage or len(rest.starts))
+        waiting.append((task, frames, not more))
+        if more:
+            waiting.append((task, rest, True))
+        held += len(head)
+    yield waiting
 
 
 def _settle(segment: Segment, reader: EventsReader) -> None:
@@ -301,10 +329,10 @@ class _Opened:
             self._stream = file.open()
         except OSError as error:
             raise SourceError(f"{self._name}: {error.strerror or error}") from error
+        self._left = _size(self._stream)
+        self._begun = False
+        self._head = b""
         self._unpacked: Unpacked | None = None
-        self._head = self._raw(_MAGIC_BYTES)
-        if form := compression(self._head):
-            self._unpacked = Unpacked(_Rest(self._take), form, Meter(self._name))
 
     @property
     def damage(self) -> str | None:
@@ -313,15 +341,27 @@ class _Opened:
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; none at the end only."""
-        return self._unpacked.read(size) if self._unpacked else self._take(size)
+        if not self._begun:
+            self._begun = True
+            data = self._raw(size)
+            form = compression(data)
+            if not form:
+                return data
+            self._head = data
+            self._unpacked = Unpacked(_Rest(self._packed), form, Meter(self._name))
+        return self._unpacked.read(size) if self._unpacked else self._raw(size)
 
-    def _take(self, size: int) -> bytes:
-        head, self._head = self._head, b""
-        return head + self._raw(size - len(head))
+    def _packed(self, size: int) -> bytes:
+        head, self._head = self._head[:size], self._head[size:]
+        return head or self._raw(size)
 
     def _raw(self, size: int) -> bytes:
+        # A buffer much larger than the rest of the file would cost more than reading it.
+        size = min(size, max(self._left, 0) + _MORE_BYTES)
         try:
-            return self._stream.read(size)
+            data = self._stream.read(size)
+            self._left -= len(data)
+            return data
         except OSError as error:
             raise SourceError(f"{self._name}: {error.strerror or error}") from error
 
@@ -332,7 +372,16 @@ class _Opened:
         self._stream.close()
 
 
-_MAGIC_BYTES = 16
+_MORE_BYTES = 1 << 12
+"""Bytes by which a file may have grown since it was opened."""
+
+
+def _size(stream: BinaryIO) -> int:
+    """Bytes of a file on disk, else more than there can be."""
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except (OSError, AttributeError):
+        return sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)

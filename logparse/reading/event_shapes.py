@@ -10,59 +10,37 @@ Whatever fits no shape is left to protobuf.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logparse.reading import crc32c, wire
+from logparse.reading.event_layout import Bytes2, Family, Layout, Shape32, column
 from logparse.reading.event_pb import DecodeError, Event
+from logparse.reading.event_rows import STEP_KEY, by_length, chunks, listed, one_varint
 from logparse.reading.event_tags import Tags
-from logparse.reading.event_values import DTYPES, SCALAR_PLUGINS, Scalar, read_value, widen
+from logparse.reading.event_values import SCALAR_PLUGINS, Scalar, read_value
+from logparse.reading.record_walk import FRAME_BYTES, HEADER_BYTES
 from logparse.reading.records import Floats, Ints
-from logparse.reading.tfrecord import FRAME_BYTES, HEADER_BYTES
-
-SHAPE_BYTES = 1024
-"""Longer records are not scalars in practice; protobuf reads them."""
+from logparse.reading.tfrecord import Frames
 
 SHAPES_MOST = 4096
 """Shapes kept; records of further shapes go through protobuf."""
 
 _GROUP_LEAST = 16
-_ROWS = 1 << 14
+_OFTEN = 1 << 15
+"""Records of a layout from which larger tables are worth their making."""
+_HURRIED_MOST = 12
+"""Layouts with larger tables, so that these need 20 MB at most."""
 _LAYOUTS_MOST = 8
 _SAMPLES = 8
 _LEARN_MOST = 256
 _REFUSED_MOST = 1 << 16
 """Checksum residues kept of records that are not of the layout they were tried for."""
 
-Bytes2 = NDArray[np.uint8]
-Shape32 = NDArray[np.int32]
 Path = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the varying bytes of a payload lie: what records of one layout have in common."""
-
-    length: int
-    varint: int
-    """Bytes of the step, 0 where the step is 0 and left out."""
-    place: int
-    """First byte of the value."""
-    dtype: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the value."""
-        return np.dtype(DTYPES[self.dtype][1]).itemsize
-
-    def varying(self) -> list[int]:
-        """Places of wall time, step and value."""
-        step = range(10, 10 + self.varint)
-        return [*range(1, 9), *step, *range(self.place, self.place + self.size)]
 
 
 @dataclass(slots=True)
@@ -79,80 +57,6 @@ class Columns:
         return Columns(self.shape[rows], self.wall_time[rows], self.step[rows], self.value[rows])
 
 
-def _column(rows: Bytes2, place: int, kind: str) -> NDArray[Any]:
-    """The field at byte ``place`` of every payload."""
-    return np.ndarray((len(rows),), kind, rows, HEADER_BYTES + place, (rows.shape[1],))
-
-
-class _Family:
-    """The shapes of one layout, told apart by the constant part of their checksum."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        varying = layout.varying()
-        length = layout.length
-        self._tables = [(place, crc32c.table(length - 1 - place)) for place in varying]
-        fixed = np.full(length, 0xFF, np.uint8)
-        fixed[varying] = 0
-        places = [*range(0, length - 7, 8), length - 8]
-        self._words = [(at, fixed[at : at + 8].view("<u8")[0]) for at in dict.fromkeys(places)]
-        self._words = [(at, mask) for at, mask in self._words if mask]
-        self._fixed = fixed
-        self._keys = np.empty(0, np.uint32)
-        self._ids = np.empty(0, np.int32)
-        self._constants = np.empty((0, len(self._words)), np.uint64)
-
-    def add(self, payload: bytes, number: int) -> bool:
-        """Take in a shape; False if its checksum cannot be told from another's."""
-        bare = np.frombuffer(payload, np.uint8) & self._fixed
-        key = np.uint32(crc32c.crc(bare.tobytes()))
-        if key in self._keys:
-            return False
-        at = int(np.searchsorted(self._keys, key))
-        words = [bare[place : place + 8].view("<u8")[0] for place, _ in self._words]
-        self._keys = np.insert(self._keys, at, key)
-        self._ids = np.insert(self._ids, at, np.int32(number))
-        self._constants = np.insert(self._constants, at, words, axis=0)
-        return True
-
-    def residue(self, rows: Bytes2) -> crc32c.Words:
-        """What each stored checksum leaves once the varying bytes are taken out."""
-        left = crc32c.unmask_all(_column(rows, self.layout.length, "<u4"))
-        for place, table in self._tables:
-            left ^= table.take(_column(rows, place, "u1"))
-        return left
-
-    def match(self, rows: Bytes2, residue: crc32c.Words) -> Shape32:
-        """The shape of each row, -1 where none has its checksum and all its constant bytes."""
-        if len(self._keys) == 1:
-            which = None
-            differs = (residue != self._keys[0]).astype(np.uint64)
-        else:
-            which = np.searchsorted(self._keys, residue)
-            which[which == len(self._keys)] = 0
-            differs = (self._keys[which] != residue).astype(np.uint64)
-        for index, (place, mask) in enumerate(self._words):
-            constant = self._constants[:, index]
-            word = _column(rows, place, "<u8") ^ (
-                constant[0] if which is None else constant.take(which)
-            )
-            if mask != np.uint64(0xFFFFFFFFFFFFFFFF):
-                word &= mask
-            differs |= word
-        found = self._ids[0] if which is None else self._ids[which]
-        return np.where(differs == 0, found, np.int32(-1))
-
-    def decode(self, rows: Bytes2) -> tuple[Floats, Ints, Floats]:
-        """Wall time, step and value of rows that match."""
-        step = np.zeros(len(rows), np.int64)
-        for index in range(self.layout.varint):
-            digit = _column(rows, 10 + index, "u1") & np.uint8(0x7F)
-            step |= digit.astype(np.int64) << np.int64(7 * index)
-        kind = DTYPES[self.layout.dtype][1]
-        value = widen(_column(rows, self.layout.place, kind), self.layout.dtype)
-        return _column(rows, 1, "<f8").astype(np.float64), step, value
-
-
 class Shapes:
     """The shapes learned so far, and the tags in them. Share one between the files of a folder.
 
@@ -161,9 +65,10 @@ class Shapes:
     """
 
     def __init__(self) -> None:
-        self._families: dict[tuple[int, int], list[_Family]] = {}
+        self._families: dict[tuple[int, int], list[Family]] = {}
         self._refused: set[tuple[Layout, int]] = set()
         self._count = 0
+        self._hurried = 0
         self.tags = Tags()
         self.tag = np.zeros(SHAPES_MOST, np.int32)
         self.dtype = np.zeros(SHAPES_MOST, np.int8)
@@ -173,43 +78,50 @@ class Shapes:
     def __len__(self) -> int:
         return self._count
 
-    def decode(self, buffer: bytes, starts: Ints, lengths: Ints) -> Columns:
-        """Decode the records at ``starts`` whose payloads have ``lengths`` bytes.
+    def decode(self, found: Sequence[Frames]) -> Columns:
+        """Decode records, which may be those of several files.
 
         Every record given back with a shape had a right checksum.
         """
-        n = len(starts)
+        n = sum(len(frames.starts) for frames in found)
         out = Columns(np.full(n, -1, np.int32), np.empty(n), np.zeros(n, np.int64), np.empty(n))
-        short = np.minimum(lengths, SHAPE_BYTES + 1).astype(np.uint16)
-        order = np.argsort(short, kind="stable")
-        edges = np.flatnonzero(np.diff(short[order])) + 1
-        for group in np.split(order, edges):
-            length = int(lengths[group[0]]) if len(group) else 0
-            if len(group) < _GROUP_LEAST or not HEADER_BYTES + 4 <= length <= SHAPE_BYTES:
-                continue
-            width = length + FRAME_BYTES
-            view = np.ndarray((len(buffer) - width + 1,), f"V{width}", buffer, 0, (1,))
-            for first in range(0, len(group), _ROWS):
-                index = group[first : first + _ROWS]
-                rows = view[starts[index]].view(np.uint8).reshape(len(index), width)
-                self._by_varint(rows, index, length, out)
+        groups: dict[int, list[tuple[Frames, Ints, int]]] = {}
+        known: dict[int, list[tuple[int, Ints]]] = {}
+        first = 0
+        for frames in found:
+            # Files that are alike share their lengths.
+            key = id(frames.lengths)
+            if key not in known:
+                known[key] = list(by_length(frames.lengths))
+            for length, index in known[key]:
+                groups.setdefault(length, []).append((frames, index, first))
+            first += len(frames.starts)
+        for length, group in groups.items():
+            if sum(len(index) for _, index, _ in group) >= _GROUP_LEAST:
+                for rows, where in chunks(group, length + FRAME_BYTES):
+                    self._by_varint(rows, where, length, out)
         return out
 
-    def _by_varint(self, rows: Bytes2, index: Ints, length: int, out: Columns) -> None:
+    def _by_varint(self, rows: Bytes2, index: Ints | slice, length: int, out: Columns) -> None:
         """Split rows of one length by the size of their step, and decode each part."""
-        more = _column(rows, 9, "u1") == 0x10
+        same = one_varint(rows)
+        if same is not None:
+            self._by_family(rows, index, (length, same), out)
+            return
+        more = column(rows, 9, "u1") == STEP_KEY
         size = more.astype(np.uint8)
         for place in range(10, min(19, length)):
-            more = more & (_column(rows, place, "u1") >= 0x80)
+            more = more & (column(rows, place, "u1") >= 0x80)
             if not more.any():
                 break
             size += more
-        sizes = np.flatnonzero(np.bincount(size))
-        for varint in sizes.tolist():
-            part = slice(None) if len(sizes) == 1 else size == varint
-            self._by_family(rows[part], index[part], (length, varint), out)
+        for varint in np.flatnonzero(np.bincount(size)).tolist():
+            part = size == varint
+            self._by_family(rows[part], _some(index, part), (length, varint), out)
 
-    def _by_family(self, rows: Bytes2, index: Ints, key: tuple[int, int], out: Columns) -> None:
+    def _by_family(
+        self, rows: Bytes2, index: Ints | slice, key: tuple[int, int], out: Columns
+    ) -> None:
         """Decode rows of one length and step size, learning the shapes that are new."""
         families = self._families.setdefault(key, [])
         tried = 0
@@ -218,18 +130,22 @@ class Shapes:
                 found = self._recognise(families[tried], rows)
                 hit = found >= 0
                 whole = bool(hit.all())
-                if hit.any():
-                    part = slice(None) if whole else hit
-                    _store(families[tried].decode(rows[part]), found[part], index[part], out)
                 if whole:
+                    _store(families[tried].decode(rows), found, index, out)
                     return
-                rows, index = rows[~hit], index[~hit]
+                if hit.any():
+                    _store(families[tried].decode(rows[hit]), found[hit], _some(index, hit), out)
+                rows, index = rows[~hit], _some(index, ~hit)
                 tried += 1
             if len(families) >= _LAYOUTS_MOST or not self._discover(rows, key, families):
                 return
 
-    def _recognise(self, family: _Family, rows: Bytes2) -> Shape32:
+    def _recognise(self, family: Family, rows: Bytes2) -> Shape32:
         """Match rows against a family, after teaching it residues that come more than once."""
+        family.seen += len(rows)
+        if _OFTEN <= family.seen < _OFTEN + len(rows) and self._hurried < _HURRIED_MOST:
+            self._hurried += 1
+            family.hurry()
         residue = family.residue(rows)
         found = family.match(rows, residue)
         unknown = np.flatnonzero(found < 0)
@@ -243,7 +159,7 @@ class Shapes:
                 taught += self._teach(family, rows[row], int(key))
         return family.match(rows, residue) if taught else found
 
-    def _discover(self, rows: Bytes2, key: tuple[int, int], families: list[_Family]) -> bool:
+    def _discover(self, rows: Bytes2, key: tuple[int, int], families: list[Family]) -> bool:
         """Look for a new layout among a few of the rows that no family knows."""
         if len(self) >= SHAPES_MOST:
             return False
@@ -252,13 +168,13 @@ class Shapes:
             learned = _learn(row)
             if learned is None or learned[0] in known or learned[0].varint != key[1]:
                 continue
-            family = _Family(learned[0])
+            family = Family(learned[0])
             if self._add(family, row, learned[1], learned[2]):
                 families.append(family)
                 return True
         return False
 
-    def _teach(self, family: _Family, row: Bytes2, key: int) -> bool:
+    def _teach(self, family: Family, row: Bytes2, key: int) -> bool:
         learned = _learn(row)
         if learned is not None and learned[0] == family.layout:
             return self._add(family, row, learned[1], learned[2])
@@ -267,7 +183,7 @@ class Shapes:
             self._refused.add((family.layout, key))
         return False
 
-    def _add(self, family: _Family, row: Bytes2, tag: str, scalar: Scalar) -> bool:
+    def _add(self, family: Family, row: Bytes2, tag: str, scalar: Scalar) -> bool:
         if len(self) >= SHAPES_MOST or (number := self.tags.number(tag)) < 0:
             return False
         if not family.add(_payload(row), len(self)):
@@ -280,7 +196,14 @@ class Shapes:
         return True
 
 
-def _store(decoded: tuple[Floats, Ints, Floats], shape: Shape32, index: Ints, out: Columns) -> None:
+def _some(index: Ints | slice, part: NDArray[np.bool_]) -> Ints:
+    """Part of an index."""
+    return listed(index)[part]
+
+
+def _store(
+    decoded: tuple[Floats, Ints, Floats], shape: Shape32, index: Ints | slice, out: Columns
+) -> None:
     out.shape[index] = shape
     out.wall_time[index], out.step[index], out.value[index] = decoded
 
@@ -391,7 +314,7 @@ def _holds(data: bytes, layout: Layout, read: tuple[float, int, str, Scalar]) ->
     if other is None or other[2] != read[2]:
         return False
     framed = np.frombuffer(bytes(HEADER_BYTES) + bytes(probe) + bytes(4), np.uint8)
-    wall, step, value = (float(x[0]) for x in _Family(layout).decode(framed.reshape(1, -1)))
+    wall, step, value = (float(x[0]) for x in Family(layout).decode(framed.reshape(1, -1)))
     same = value == other[3].value or (value != value and other[3].value != other[3].value)
     changed = value != read[3].value or layout.dtype == 10
     return (wall, step) == (other[0], other[1]) and same and changed

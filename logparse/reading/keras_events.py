@@ -34,9 +34,9 @@ from logparse.reading.keras_plan import (
     note_damage,
     read_closings,
 )
+from logparse.reading.record_walk import HEADER_BYTES
 from logparse.reading.records import Chunk, Event, Floats, Form, Ints, Updates
 from logparse.reading.tfevents import EventsReader, Scalars
-from logparse.reading.tfrecord import HEADER_BYTES
 
 DECIMALS: dict[int, int] = {FLOAT: -24, DOUBLE: -53, HALF: -11, BFLOAT16: -8}
 """``Updates.decimals`` of a value by its dtype: minus the significant bits that it has."""

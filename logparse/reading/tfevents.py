@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,10 @@ from logparse.limits import REJECT_EXCERPT, REJECTS_KEPT
 from logparse.reading.event_shapes import Columns, Shapes
 from logparse.reading.event_tags import Plugins
 from logparse.reading.event_values import Content, Parsed, Scalar, parse
+from logparse.reading.record_walk import FRAME_BYTES, HEADER_BYTES
 from logparse.reading.records import Account, Floats, Ints, Reject
 from logparse.reading.tfrecord import (
     BAD_CHECKSUM,
-    FRAME_BYTES,
-    HEADER_BYTES,
     Framer,
     Frames,
     intact,
@@ -92,6 +90,7 @@ class EventsReader:
     checked. ``account`` always sums to the bytes fed.
 
     Attributes:
+        framer: finds the records; its part of the work can be done ahead, in another thread.
         tags: names by tag number; grows while reading, and is shared where ``shapes`` is.
         rejects: the first ``REJECTS_KEPT``; their ``line`` is 0, there are no lines.
         reject_counts: all rejects by kind.
@@ -106,7 +105,7 @@ class EventsReader:
         """Share ``shapes`` between the files of a folder, ``plugins`` between those of a run."""
         self._shapes = Shapes() if shapes is None else shapes
         self._plugins = Plugins() if plugins is None else plugins
-        self._framer = Framer()
+        self.framer = Framer()
         self.scalars = 0
         self.tags = self._shapes.tags.names
         self.account = Account()
@@ -123,30 +122,31 @@ class EventsReader:
 
     def feed(self, block: bytes) -> Scalars:
         """Scalars of the records that are complete with this block, in file order."""
-        return self._read(self._framer.feed(block))
+        return self.take(self.framer.feed(block))
 
     def finish(self) -> Scalars:
         """What the end of the file settles. A record cut short stays in ``account.pending``."""
-        return self._read(self._framer.finish())
+        return self.take(self.framer.finish())
 
-    def _read(self, frames: Frames) -> Scalars:
-        self._note(frames)
-        if not len(frames.starts):
-            self._keep_rejects()
-            return no_scalars(self.scalars)
-        return self._sort(frames, self._shapes.decode(frames.buffer, frames.starts, frames.lengths))
+    def take(self, frames: Frames) -> Scalars:
+        """Scalars of the records that ``framer`` found."""
+        return take_together([(self, frames)])[0]
 
     def _note(self, frames: Frames) -> None:
         for damage in frames.damage:
             self._reject(damage.start, damage.end, damage.kind, damage.excerpt)
             self.account.rejected += damage.end - damage.start
-        self.account.pending = self._framer.pending + self._framer.lost
+        self.account.pending = frames.pending
 
-    def _sort(self, frames: Frames, columns: Columns) -> Scalars:
+    def _sorted(self, frames: Frames, columns: Columns) -> Scalars:
         """Scalars of the records: those that are decoded, and those that protobuf must read."""
+        self._note(frames)
+        if not len(frames.starts):
+            self._keep_rejects()
+            return no_scalars(self.scalars)
         hit = columns.shape >= 0
         rest = np.flatnonzero(~hit)
-        part = np.flatnonzero(hit) if len(rest) else slice(None)
+        part = _sliced(np.flatnonzero(hit)) if len(rest) else slice(None)
         starts, lengths = frames.starts[part], frames.lengths[part]
         self.records += len(starts)
         self.account.read += int(lengths.sum()) + FRAME_BYTES * len(starts)
@@ -155,10 +155,10 @@ class EventsReader:
             starts,
             columns.wall_time[part],
             columns.step[part],
-            self._shapes.tag[shape],
+            self._shapes.tag.take(shape),
             columns.value[part],
-            self._shapes.dtype[shape],
-            self._shapes.simple[shape],
+            self._shapes.dtype.take(shape),
+            self._shapes.simple.take(shape),
         )
         parsed = self._parse(frames, rest) if len(rest) else []
         self._settle(rows, shape, parsed)
@@ -308,27 +308,23 @@ class EventsReader:
             self._fresh.clear()
 
 
-def read_together(shapes: Shapes, files: list[tuple[EventsReader, bytes]]) -> list[Scalars]:
-    """Whole small files at once: the same as to feed and finish each, but with less overhead.
-
-    The readers must be new and share ``shapes``.
-    """
-    framed = [reader._framer.feed(data) for reader, data in files]
-    sizes = [len(frames.buffer) for frames in framed]
-    places = list(accumulate(sizes, initial=0))[:-1]
-    starts = [frames.starts + at for frames, at in zip(framed, places, strict=True)]
-    buffer = b"".join(frames.buffer for frames in framed)
-    lengths = [frames.lengths for frames in framed]
-    columns = shapes.decode(buffer, np.concatenate(starts), np.concatenate(lengths))
+def take_together(found: list[tuple[EventsReader, Frames]]) -> list[Scalars]:
+    """What each reader's ``take`` would give, with less overhead; all must share their shapes."""
+    columns = found[0][0]._shapes.decode([frames for _, frames in found])
     scalars = []
     first = 0
-    for (reader, _), frames in zip(files, framed, strict=True):
+    for reader, frames in found:
         part = slice(first, first + len(frames.starts))
         first = part.stop
-        reader._note(frames)
-        scalars.append(reader._sort(frames, columns.part(part)))
-        scalars.append(reader.finish())
+        scalars.append(reader._sorted(frames, columns.part(part)))
     return scalars
+
+
+def _sliced(index: Ints) -> Ints | slice:
+    """The same places as a slice if there is none between them: that copies nothing."""
+    if len(index) and index[-1] - index[0] + 1 == len(index):
+        return slice(int(index[0]), int(index[-1]) + 1)
+    return index
 
 
 def _merge(fast: _Rows, slow: _Rows) -> _Rows:

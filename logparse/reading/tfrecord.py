@@ -14,14 +14,15 @@ import numpy as np
 from logparse.limits import REJECT_EXCERPT
 from logparse.reading import crc32c
 from logparse.reading.crc32c import HEADER
+from logparse.reading.record_walk import (
+    FRAME_BYTES,
+    HEADER_BYTES,
+    RECORD_BYTES,
+    Walked,
+    join,
+    walk,
+)
 from logparse.reading.records import Ints
-
-HEADER_BYTES = HEADER.size
-FRAME_BYTES = HEADER_BYTES + 4
-"""Bytes of a record beyond its payload."""
-
-RECORD_BYTES = 64 << 20
-"""A longer payload is stepped over: no event of a training is near it, and lengths lie."""
 
 BAD_LENGTH = "bad record length"
 BAD_CHECKSUM = "bad record checksum"
@@ -29,11 +30,6 @@ TOO_LONG = "record too long"
 ZEROS = "zero-filled"
 MISSING = "bytes missing in a record"
 
-_PROBE = 24
-_PROBE_MOST = 2048
-_PERIOD_MOST = 512
-_CYCLES_FIRST = 1 << 12
-_CYCLES_MOST = 1 << 16
 _WINDOW_FIRST, _WINDOW_MOST = 1 << 8, 1 << 16
 _CHECKED_TIMES = 8
 _CHAINS_MOST = 64
@@ -60,6 +56,8 @@ class Frames:
     lengths: Ints
     """[n] payload bytes of each record."""
     damage: list[Damage] = field(default_factory=list)
+    pending: int = 0
+    """Bytes of the file so far that are in none of these, nor in earlier ones."""
 
 
 @dataclass(slots=True)
@@ -92,31 +90,34 @@ class Framer:
         self._lost: _Lost | None = None
         self._checked = 0
 
-    @property
-    def pending(self) -> int:
-        """Bytes held back because the record they begin is not complete yet."""
-        return 0 if self._lost else self._held
+    def feed(self, block: bytes, like: Walked | None = None) -> Frames:
+        """Records that are complete with this block.
 
-    @property
-    def lost(self) -> int:
-        """Bytes of the damaged span whose end has not been found yet."""
-        return self._base + self._held - self._lost.start if self._lost else 0
-
-    def feed(self, block: bytes) -> Frames:
-        """Records that are complete with this block."""
+        ``like`` says where they may lie if this is the beginning of a file: where they lay in
+        another.
+        """
         self._parts.append(block)
         self._held += len(block)
         if self._held < self._need:
-            return Frames(b"", self._base, np.empty(0, np.int64), np.empty(0, np.int64))
-        return self._cut(final=False)
+            return self._nothing()
+        return self._cut(like if len(block) == self._held and not self._base else None)
 
     def finish(self) -> Frames:
         """What the end of the file settles; a record cut short stays in ``pending``."""
         if not self._held and self._lost is None:
-            return Frames(b"", self._base, np.empty(0, np.int64), np.empty(0, np.int64))
+            return self._nothing()
         return self._cut(final=True)
 
-    def _cut(self, *, final: bool) -> Frames:
+    def _nothing(self) -> Frames:
+        none = np.empty(0, np.int64)
+        return Frames(b"", self._base, none, none, pending=self.pending)
+
+    @property
+    def pending(self) -> int:
+        """Bytes held back: of a record that is not complete, or of damage that has no end yet."""
+        return self._base + self._held - (self._lost.start if self._lost else self._base)
+
+    def _cut(self, like: Walked | None = None, *, final: bool = False) -> Frames:
         buffer = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         base = self._base
         if self._lost is not None:
@@ -134,7 +135,8 @@ class Framer:
                     break
                 damage.append(self._close(base + found))
                 at = found
-            begins, sizes, at, sound = _walk(buffer, at)
+            begins, sizes, at, sound = walk(buffer, at, like)
+            like = None
             if sound:
                 begins, sizes, at, sound = self._end(buffer, begins, sizes, at, final)
             elif len(begins) and self._misled(buffer, int(begins[-1]), int(sizes[-1])):
@@ -156,7 +158,7 @@ class Framer:
         self._parts = [buffer[at:]] if at < len(buffer) else []
         self._held = len(buffer) - at
         self._base = base + at
-        return Frames(buffer, base, _join(starts), _join(lengths), damage)
+        return Frames(buffer, base, join(starts), join(lengths), damage, self.pending)
 
     def _end(
         self, buffer: bytes, begins: Ints, sizes: Ints, at: int, final: bool
@@ -206,12 +208,6 @@ class Framer:
         assert lost is not None
         self._lost = None
         return Damage(lost.start, end, lost.kind, lost.excerpt[: end - lost.start])
-
-
-def _join(parts: list[Ints]) -> Ints:
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _why(buffer: bytes, at: int) -> str:
@@ -270,93 +266,6 @@ def records_inside(buffer: bytes, start: int, length: int) -> list[tuple[int, in
         if place == len(data):
             return found
     return []
-
-
-def _walk(buffer: bytes, at: int) -> tuple[Ints, Ints, int, bool]:
-    """Records from ``at`` on: starts, lengths, the first byte after them.
-
-    Last comes whether the buffer ended the walk; else the header there is not valid.
-    """
-    starts: list[Ints] = []
-    lengths: list[Ints] = []
-    budget = _PROBE
-    while True:
-        sizes, end, sound = _step(buffer, at, budget)
-        if sizes:
-            taken = np.array(sizes, np.int64)
-            steps = np.cumsum(taken + FRAME_BYTES)
-            starts.append(at + steps - steps[0])
-            starts[-1][1:] = at + steps[:-1]
-            lengths.append(taken)
-        at = end
-        if len(sizes) < budget:
-            return _join(starts), _join(lengths), at, sound
-        cycle = _cycle(taken)
-        if cycle is None:
-            budget = min(2 * budget, _PROBE_MOST)
-            continue
-        budget = _PROBE
-        at = _stride(buffer, at, cycle, starts, lengths)
-
-
-def _step(buffer: bytes, at: int, budget: int) -> tuple[list[int], int, bool]:
-    """Up to ``budget`` records one by one: lengths, the place after them, header there sound."""
-    sizes: list[int] = []
-    size = len(buffer)
-    known: dict[int, int] = {}
-    unpack = HEADER.unpack_from
-    while len(sizes) < budget and at + HEADER_BYTES <= size:
-        length, check = unpack(buffer, at)
-        if known.get(length) != check:
-            if length > RECORD_BYTES or crc32c.header_crc(length) != check:
-                return sizes, at, False
-            known[length] = check
-        if at + FRAME_BYTES + length > size:
-            break
-        sizes.append(length)
-        at += FRAME_BYTES + length
-    return sizes, at, True
-
-
-def _cycle(sizes: Ints) -> Ints | None:
-    """The shortest run of lengths that the end of ``sizes`` repeats three times."""
-    n = len(sizes)
-    for period in np.flatnonzero(sizes[-2::-1] == sizes[-1])[:_PERIOD_MOST] + 1:
-        if 3 * period > n:
-            return None
-        tail = sizes[n - 3 * period :].reshape(3, period)
-        if (tail == tail[2]).all():
-            cycle: Ints = tail[2]
-            return cycle
-    return None
-
-
-def _stride(buffer: bytes, at: int, cycle: Ints, starts: list[Ints], lengths: list[Ints]) -> int:
-    """Whole cycles from ``at`` on, their headers checked as columns; gives the place after them."""
-    steps = cycle + FRAME_BYTES
-    width = int(steps.sum())
-    places = np.cumsum(steps) - steps
-    most = _CYCLES_FIRST
-    while count := min(most, (len(buffer) - at) // width):
-        good = count
-        for place, length in zip(places.tolist(), cycle.tolist(), strict=True):
-            sizes = np.ndarray((good,), "<u8", buffer, at + place, (width,))
-            checks = np.ndarray((good,), "<u4", buffer, at + place + 8, (width,))
-            same = sizes == np.uint64(length)
-            same &= checks == np.uint32(crc32c.header_crc(length))
-            if not same.all():
-                good = int(same.argmin())
-                if not good:
-                    break
-        if good:
-            first = at + np.arange(good, dtype=np.int64) * width
-            starts.append((first[:, None] + places).ravel())
-            lengths.append(np.broadcast_to(cycle, (good, len(cycle))).ravel())
-            at += good * width
-        if good < count:
-            break
-        most = _CYCLES_MOST
-    return at
 
 
 def _search(buffer: bytes, at: int, *, whole: bool = False) -> int:

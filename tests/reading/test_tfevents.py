@@ -32,7 +32,7 @@ from logparse.reading.tfevents import (
     NOT_AN_EVENT,
     TOO_MANY_TAGS,
     EventsReader,
-    read_together,
+    take_together,
 )
 from logparse.reading.tfrecord import BAD_CHECKSUM, TOO_LONG
 
@@ -573,12 +573,39 @@ def test_any_bytes(data: bytes, inside: bool) -> None:
 # ------------------------------------------------------------- the rest
 
 
+def test_a_million_bytes_of_one_layout_with_damage() -> None:
+    """Layouts that come often use larger tables; they must find the same."""
+    make = random.Random(3)
+    tags = ("batch_loss", "batch_mean")
+    records = [tensor(1.7e9 + i / 7, i // 2, tags[i % 2], make.random()) for i in range(1 << 17)]
+    good = EventsReader()
+    rows = [row for block in _blocks(records) for row in rows_of(good.feed(block), good.tags)]
+    hurt = set(make.sample(range(1 << 16, 1 << 17), 200))
+    for index in hurt:
+        record = bytearray(records[index])
+        record[make.randrange(12, len(record))] ^= 1 << make.randrange(8)
+        records[index] = bytes(record)
+    bad = EventsReader()
+    left = [row for block in _blocks(records) for row in rows_of(bad.feed(block), bad.tags)]
+    assert bad.reject_counts == {BAD_CHECKSUM: 200}
+    assert left == [row for index, row in enumerate(rows) if index not in hurt]
+
+
+def _blocks(records: list[bytes]) -> list[bytes]:
+    return [b"".join(records[at : at + 20_000]) for at in range(0, len(records), 20_000)]
+
+
 def test_files_together_are_as_each_alone() -> None:
     files = [sample(), b"", sample(50)[:-7], version(), b"garbage" * 30, sample(9)]
     alone = [read(data) for data in files]
     shapes = Shapes()
     readers = [EventsReader(shapes) for _ in files]
-    blocks = read_together(shapes, list(zip(readers, files, strict=True)))
+    found = [
+        (reader, frames)
+        for reader, data in zip(readers, files, strict=True)
+        for frames in (reader.framer.feed(data), reader.framer.finish())
+    ]
+    blocks = take_together(found)
     for number, (rows, reader) in enumerate(alone):
         fed, finished = blocks[2 * number : 2 * number + 2]
         assert rows_of(fed, shapes.tags.names) + rows_of(finished, shapes.tags.names) == rows

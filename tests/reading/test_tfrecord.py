@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logparse.reading import crc32c, tfrecord
+from logparse.reading.record_walk import RECORD_BYTES, Walked
 from logparse.reading.tfrecord import (
     BAD_CHECKSUM,
     BAD_LENGTH,
     MISSING,
-    RECORD_BYTES,
     TOO_LONG,
     ZEROS,
     Damage,
@@ -51,6 +51,29 @@ def read(data: bytes, cuts: list[int] | None = None) -> Found:
 def file_of(sizes: list[int], seed: int = 0) -> bytes:
     make = random.Random(seed)
     return b"".join(framed(make.randbytes(size)) for size in sizes)
+
+
+@given(
+    st.lists(st.integers(0, 40), max_size=60), st.lists(st.integers(0, 40), max_size=9), st.data()
+)
+def test_another_file_changes_nothing(
+    sizes: list[int], end: list[int], data: st.DataObject
+) -> None:
+    """Records are looked for where they lay in another file, which may be alike or not."""
+    other = file_of(sizes)
+    found = Framer().feed(other)
+    like = Walked(other, found.starts, found.lengths)
+    keep = data.draw(st.integers(0, len(sizes)))
+    file = bytearray(file_of(sizes[:keep] + end, seed=1))
+    for _ in range(data.draw(st.integers(0, 2)) if file else 0):
+        file[data.draw(st.integers(0, len(file) - 1))] ^= 1
+    alone, led = Framer(), Framer()
+    frames = [(framer.feed(bytes(file), x), framer) for framer, x in ((alone, None), (led, like))]
+    seen = [
+        (f.starts.tolist(), f.lengths.tolist(), f.damage, f.pending, framer.finish().damage)
+        for f, framer in frames
+    ]
+    assert seen[0] == seen[1]
 
 
 def test_crc_of_known_bytes() -> None:
