@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 KEPT_ROWS = 250_000
 """Updates kept in memory for the full tables; a longer log is read again when they are asked."""
 
+LOT_ROWS = 250_000
+"""Updates whose batches are rebuilt together: each lot has a fixed cost."""
+
 PART_ROWS = 16_384
 """Updates that are drawn together: each part has a fixed cost."""
 
@@ -96,12 +99,12 @@ class Again:
             if self._scalars:
                 yield self._scalars()
             return
+        if name == "batches":
+            yield from (self._rebuilt(run, joined(lot)) for run, lot in self._lots())
+            return
         clocks: dict[int, int] = {}
         for batch in self._batches():
-            if name == "updates":
-                yield self._updates(batch, clocks)
-            else:
-                yield self._rebuilt(self.numbers[batch.run.first_byte], batch.epochs)
+            yield self._updates(batch, clocks)
 
     def parts(self, most: int) -> Iterator[Part]:
         """What was shown, and the batches behind it as ``most`` updates an epoch would show them.
@@ -157,6 +160,20 @@ class Again:
         """With the metrics as the log shows them first, however it came in blocks."""
         names = sorted(epochs.values, key=lambda name: self.order[name])
         return replace(epochs, values={name: epochs.values[name] for name in names})
+
+    def _lots(self) -> Iterator[tuple[int, list[Epochs]]]:
+        """Closed epochs of one run each and its number, as many together as follow each other."""
+        lot: list[Epochs] = []
+        run = rows = 0
+        for batch in self._batches():
+            number = self.numbers[batch.run.first_byte]
+            if lot and (number != run or rows + len(batch.line) > LOT_ROWS):
+                yield run, lot
+                lot, rows = [], 0
+            lot.append(batch.epochs)
+            run, rows = number, rows + len(batch.line)
+        if lot:
+            yield run, lot
 
     def _updates(self, batch: Batch, clocks: dict[int, int]) -> pl.DataFrame:
         """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""

@@ -305,6 +305,20 @@ def test_uploads_are_analysed_as_files_are(
     assert found.source == dataclasses.replace(expected.source, name="multi.log")
 
 
+@pytest.mark.parametrize("log", ["keras-1.2.2/outer.log", "keras-3.0.5/outer.log"])
+def test_batches_do_not_depend_on_the_lots_they_are_rebuilt_in(
+    log: str, sample_logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = logparse.analyze(sample_logs / log).batches
+    monkeypatch.setattr("logparse.again.LOT_ROWS", 1)
+    monkeypatch.setattr("logparse.again.KEPT_ROWS", 1)
+    monkeypatch.setattr(limits, "BLOCK_BYTES", 4096)
+    alone = logparse.analyze(sample_logs / log)
+    parts = list(alone._again.frames("batches"))
+    assert len(parts) > 1
+    assert_frame_equal(pl.concat(parts), together, check_exact=True)
+
+
 def test_what_is_no_log_fails_under_its_name() -> None:
     (found,) = logparse.analyze_many([Upload("notes.txt", b"milk, eggs")])
     assert isinstance(found, logparse.Failure)

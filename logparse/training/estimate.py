@@ -21,7 +21,7 @@ WINDOW = 512
 MARGIN = 256
 """Rows that a window sees before and after those: more than the smoother remembers."""
 
-CELLS = 200_000
+CELLS = 500_000
 """Observations smoothed side by side: bounds the memory of the kept states."""
 
 _ENDS = {MEAN: "true", BLEND: "true", DOUBLE: "blend", DOUBLE_TRUE: "true"}
