@@ -9,16 +9,14 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
-from logparse.reports.html_table import table_html
+from logparse.reports.epochs import Table
 from logparse.reports.safe import visible
 from logparse.reports.sections import Section, charts, log_tables, page_epochs
 from logparse.reports.view import Group, account_table, tables, view
@@ -60,7 +58,7 @@ def summary(analysis: Analysis) -> str:
             name=shown.name,
             verdict=shown.verdict,
             groups=[_group(group, 1) for group in shown.groups],
-            tables=[table_html(table) for table in tables(analysis, SUMMARY_ROWS)],
+            tables=[_table(table) for table in tables(analysis, SUMMARY_ROWS)],
         )
     )
 
@@ -110,16 +108,19 @@ class HtmlReport:
 def _pages(
     logs: list[Json], failures: list[dict[str, str]], script: str, home: str = ""
 ) -> Iterator[str]:
+    from markupsafe import Markup
+
     environment = _environment()
     # Constant texts of this package, checked by their hashes; nothing of a log is in them.
     style = _source("page.css")
     own = _source("page.js")
+    settings = _tojson({"dark": _dark()})
     inline = [script_text()] if script == "inline" else []
     if inline:
         scripts = [f'<script type="text/plain" id="plotly">{_packed()}</script>']
     else:
         scripts = [str(Markup('<script src="{}"></script>').format(script))]
-    scripts.append(f'<script type="application/json" id="settings">{_settings()}</script>')
+    scripts.append(f'<script type="application/json" id="settings">{settings}</script>')
     scripts.append(f"<script>{own}</script>")
     names = [log["name"] for log in logs]
     title = names[0] if len(names) == 1 else f"{len(names)} logs"
@@ -127,7 +128,7 @@ def _pages(
         logs=logs,
         failures=failures,
         title=f"{title} - logparse",
-        version=_version(),
+        version=version("logparse"),
         home=home,
         policy=_policy(style, [*inline, own], shared=script != "inline"),
         style=Markup(style),  # noqa: S704
@@ -152,7 +153,6 @@ def _policy(style: str, scripts: Sequence[str], *, shared: bool) -> str:
     )
 
 
-@cache
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
@@ -161,13 +161,16 @@ def _hash(text: str) -> str:
 def _environment() -> jinja2.Environment:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("logparse.reports", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Browsers read no NaN: better no page than one whose charts are silently empty.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
+    return environment
 
 
 @cache
@@ -177,25 +180,16 @@ def _source(name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
-def _in_script(text: str) -> Markup:
-    """JSON that cannot end the element it stands in."""
-    for char in "<>&'":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return Markup(text)  # noqa: S704 - it has no markup any more
+def _tojson(value: Json) -> str:
+    import jinja2
+
+    return str(jinja2.utils.htmlsafe_json_dumps(value, sort_keys=True))
 
 
-@cache
-def _settings() -> str:
-    """What the page's script knows: how charts look, and the colours of the dark theme."""
-    from logparse.reports.palette import recolored, template
+def _dark() -> dict[str, str]:
+    from logparse.reports.palette import recolored
 
-    settings = {"dark": recolored("dark"), "template": template("light")}
-    return _in_script(json.dumps(settings))
-
-
-@cache
-def _version() -> str:
-    return version("logparse")
+    return recolored("dark")
 
 
 def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
@@ -210,11 +204,11 @@ def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
         "groups": [_group(group, None if full else PLACES) for group in shown.groups],
         "charts": [_section(section, id) for section in charts(analysis, epochs)],
         "tables": [
-            {"title": table.title, "open": open, "table": table_html(table, f"{id}-table-{i}")}
-            for i, (table, open) in enumerate(log_tables(analysis, epochs, full=full), start=1)
+            {"title": table.title, "open": open, "table": _table(table)}
+            for table, open in log_tables(analysis, epochs, full=full)
         ],
         "notes": shown.notes,
-        "account": table_html(account_table(analysis), f"{id}-account"),
+        "account": _table(account_table(analysis)),
     }
 
 
@@ -241,7 +235,6 @@ def _group(group: Group, most: int | None) -> Json:
 
 
 def _section(section: Section, log: str) -> Json:
-    charts = [(f"{log}-{section.id}-{i}", chart) for i, chart in enumerate(section.charts, start=1)]
     return {
         "id": section.id,
         "title": section.title,
@@ -249,12 +242,38 @@ def _section(section: Section, log: str) -> Json:
         "more": section.more,
         "charts": [
             {
-                "id": id,
+                "id": f"{log}-{section.id}-{i}",
                 "title": chart.title,
                 "alt": chart.alt,
-                "figure": _in_script(chart.figure.text()),
-                "table": table_html(chart.table, f"{id}-table"),
+                "figure": chart.figure.json(),
+                "table": _table(chart.table),
             }
-            for id, chart in charts
+            for i, chart in enumerate(section.charts, start=1)
         ],
+    }
+
+
+def _table(table: Table) -> Json:
+    """A table by rows, with what was left out between them."""
+    gaps = dict(table.gaps)
+    rows: list[Json] = []
+    cells = zip(*(column.cells for column in table.columns), strict=True)
+    n = len(table.columns[0].cells) if table.columns else 0
+    for i, row in enumerate(cells):
+        if i in gaps:
+            rows.append({"gap": gaps[i]})
+        rows.append({"gap": "", "cells": row})
+    if n in gaps:
+        rows.append({"gap": gaps[n]})
+    groups = [
+        {"name": name, "span": len(list(columns))}
+        for name, columns in groupby(table.columns, key=lambda column: column.group)
+    ]
+    return {
+        "title": table.title,
+        "columns": [{"head": column.head, "left": column.left} for column in table.columns],
+        "groups": groups if any(group["name"] for group in groups) else [],
+        "rows": rows,
+        "named": table.keys,
+        "legend": table.legend,
     }

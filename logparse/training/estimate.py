@@ -8,18 +8,22 @@ from typing import Any
 import numpy as np
 
 from logparse.reading.records import Floats, Ints
+from logparse.training.backward import backward
 from logparse.training.epochs import Bools
 from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE, MEAN
 from logparse.training.moves import moves, total
 from logparse.training.noise import Fit, posterior
 from logparse.training.series import NODES, Shown, observe, thin
-from logparse.training.smoother import Series, backward, forward
+from logparse.training.smoother import Series, forward, wide
 
 WINDOW = 512
 """Rows of a long epoch that one window estimates."""
 
 MARGIN = 256
 """Rows that a window sees before and after those: more than the smoother remembers."""
+
+BESIDE = 512
+"""Windows smoothed side by side: more leave the processor's cache."""
 
 CELLS = 500_000
 """Observations smoothed side by side: bounds the memory of the kept states."""
@@ -104,7 +108,7 @@ def smoothed(
     while len(order):
         # Windows of like length side by side: no time is spent on padding.
         m = int(length[order[0]])
-        group = order[: max(1, cells // max(m, 1))]
+        group = order[: max(1, min(cells // max(m, 1), BESIDE))]
         group = group[length[group] > m // 2]
         order = order[len(group) :]
         x, index = _series(rows, law, begin[group], length[group], lost)
@@ -159,8 +163,9 @@ def _smooth(x: Series, at: Fit) -> tuple[Floats, Floats, Floats]:
     mv = moves(x, at.early)
     if x.double:
         # Two averages hide the noise: its uncertainty widens the band.
-        post = posterior(x, mv, at)
+        sums, var = posterior(x, mv, at)
     else:
-        kept = forward(x, mv, at.sigma2, at.q, keep=True)
-        post = backward(x, mv, kept, at.sigma2, at.q, gaps=True)
-    return post.sums, np.sqrt(post.sums_var), mv.g
+        columns = wide(x, mv, 1)
+        kept = forward(columns, at.sigma2, at.q, keep=True)
+        sums, var = backward(columns, kept, at.sigma2, at.q)
+    return sums + mv.g * x.centre, np.sqrt(var), mv.g

@@ -26,7 +26,8 @@ _GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(16)
 class Moves:
     """How the state moves between shown steps: coefficients and noise, all [m, s].
 
-    ``s_*`` multiply sigma^2, ``q_*`` multiply q; pairs name the entries of the covariance.
+    ``s_*`` multiply sigma^2, ``q_*`` multiply q; pairs name the entries of the covariance. Those of
+    T are empty where no series is a mean of means.
     """
 
     g: Floats
@@ -41,6 +42,11 @@ class Moves:
     q_st: Floats
     q_tt: Floats
 
+    @property
+    def double(self) -> bool:
+        """Some series is a mean of means."""
+        return bool(self.t_mu.size)
+
 
 def moves(x: Series, early: Bools) -> Moves:
     """Coefficients of the moves t0 -> t[0] -> t[1] -> ... of each series.
@@ -49,7 +55,7 @@ def moves(x: Series, early: Bools) -> Moves:
     [s], the drift of the level at step k is q (1 + (EARLY / k)^2): fast at first, as when a network
     starts to learn; else q throughout.
     """
-    t, double = x.t, x.double
+    t = x.t
     a = np.vstack([x.t0[None], t[:-1]])[: len(t)]
     g = t - a
     full = np.maximum(np.ceil(g) - 1, 0)
@@ -62,36 +68,46 @@ def moves(x: Series, early: Bools) -> Moves:
     drift = np.where(early, 1 + EARLY**2 / ((a + 0.5) * (t + 0.5)), 1.0)
     none = np.zeros((0, 0))
     q_mm, q_ms, q_ss = drift * g, drift * q_ms, drift * q_ss
-    if not double:
+    if not x.double:
         return Moves(g, q_mm, none, none, none, none, q_ms, q_ss, none, none, none)
-    shape = g.shape
-    sums = _double_sums(a.ravel(), g.ravel())
-    t_mu, t_s, s_st, s_tt, q_mt, q_st, q_tt = (x.reshape(shape) for x in sums)
+    t_mu, t_s, s_st, s_tt, q_mt, q_st, q_tt = _double_sums(a, g)
     q_mt, q_st, q_tt = drift * q_mt, drift * q_st, drift * q_tt
     return Moves(g, q_mm, t_mu, t_s, s_st, s_tt, q_ms, q_ss, q_mt, q_st, q_tt)
 
 
-def _double_sums(a: Floats, g: Floats) -> tuple[Floats, ...]:
-    """Sums over the weights c_i = 1/(a+i) + ... + 1/(a+g) with which batch i enters T."""
-    out = np.zeros((7, len(a)))
-    steps = np.ceil(g).astype(np.int64)
+def _double_sums(a: Floats, g: Floats) -> Floats:
+    """Sums over the weights c_i = 1/(a+i) + ... + 1/(a+g) with which batch i enters T.
+
+    Args:
+        a: [m, s] batches done before the gap.
+        g: [m, s] batches in it.
+
+    Returns:
+        [7, m, s]
+    """
+    # Epochs and metrics of a run are shown at the same steps: each gap is worked out once.
+    gaps, place = np.unique(a + 1j * g, return_inverse=True)
+    first, length = gaps.real, gaps.imag
+    out = np.zeros((7, len(gaps)))
+    steps = np.ceil(length).astype(np.int64)
     order = np.flatnonzero((steps > 0) & (steps <= EXACT_GAP))
     order = order[np.argsort(-steps[order], kind="stable")]
     if len(order):
-        out[:, order] = _short_sums(a[order], g[order], steps[order])
+        out[:, order] = _short_sums(first[order], length[order], steps[order])
     far = np.flatnonzero(steps > EXACT_GAP)
     if len(far):
-        out[:, far] = _long_sums(a[far], g[far])
-    return tuple(out)
+        out[:, far] = _long_sums(first[far], length[far])
+    return out[:, place.reshape(a.shape)]
 
 
 def total(a: Floats, axis: int = 0) -> Floats:
-    """Sum along an axis, term after term: ``np.sum`` adds in an order that depends on the shape.
+    """Sum along an axis but the last, term after term.
 
-    The numbers of an epoch must not depend on which others are worked out beside it.
+    The numbers of an epoch must not depend on which others are worked out beside it: ``np.sum``
+    adds in another order where the last axis holds one series only.
     """
-    if not a.shape[axis]:
-        return np.asarray(a.sum(axis))
+    if a.shape[-1] > 1 or not a.shape[axis]:
+        return np.asarray(np.add.reduce(a, axis))
     return np.asarray(np.take(np.add.accumulate(a, axis), -1, axis))
 
 

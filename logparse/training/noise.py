@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from logparse.reading.records import Floats, Ints
+from logparse.training.backward import backward, filtered, first_level
 from logparse.training.epochs import Bools
 from logparse.training.moves import EARLY, Moves, moves, total
-from logparse.training.smoother import Filtered, Series, Smoothed, backward, forward
+from logparse.training.smoother import (
+    Filtered,
+    Series,
+    State,
+    Wide,
+    forward,
+    wide,
+)
 
 COARSE_NODES = 10
 """Observations of a series that the coarse search looks at."""
 
 COARSE_ENDS = 3
 """Of these, observations at either end of the series."""
+
+WIDTH = 512
+"""Series fitted side by side: enough to hide Python's cost, few enough for the cache."""
+
+COARSE_WIDTH = 256
+"""The same in the coarse search, whose candidates are many."""
 
 GRID_NOISE = np.arange(-6.0, 1.1, 1.0)
 """ln(sigma / scale) of the coarse search."""
@@ -34,6 +48,9 @@ that the level moves by some 2 % of the batch noise in a step (0.5 to 10 %)."""
 
 PROBE = (0.5, 2.0)
 """Steps by which the curvature about the best point is measured."""
+
+BEST = 4
+"""Of the nine points of ``_spread``, the most probable one."""
 
 EARLY_ODDS = (-1.0, -4.0)
 """Prior log odds of early drift in the first epoch of a run, and in the others."""
@@ -74,10 +91,9 @@ def _parameters(scale: Floats, noise: Floats, drift: Floats) -> tuple[Floats, Fl
     return sigma2, sigma2 * np.exp(drift)
 
 
-def _score(x: Series, mv: Moves, noise: Floats, drift: Floats, early: Bools) -> Floats:
+def _score(x: Wide, scale: Floats, noise: Floats, drift: Floats, early: Bools) -> Floats:
     """Log posterior of candidates [c, s], all at once."""
-    sigma2, q = _parameters(x.scale, noise, drift)
-    return forward(x, mv, sigma2, q, keep=False).loglik + _prior(noise, drift, early)
+    return forward(x, *_parameters(scale, noise, drift)).loglik + _prior(noise, drift, early)
 
 
 def _prior(noise: Floats, drift: Floats, early: Bools) -> Floats:
@@ -91,31 +107,50 @@ def fit(x: Series, first: Bools) -> tuple[Fit, Moves]:
     """Most probable noise and drift of each series: a coarse grid, then a shrinking cross.
 
     Args:
-        x: the observations.
+        x: the observations, of ``WIDTH`` series at most: more leave the processor's cache.
         first: [s] first epoch of its run.
     """
     s = x.t.shape[1]
+    pieces = np.array_split(np.arange(s), -(-s // COARSE_WIDTH))
+    found = [_start(x.columns(piece, len(x.t)), first[piece]) for piece in pieces]
+    noise, drift, fast = (np.concatenate(column) for column in zip(*found, strict=True))
+    mv = moves(x, fast)
+    cross = np.array([(0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)])
+    top, columns = np.zeros(s), wide(x, mv, len(cross))
+    for far, high in REFINE:
+        a, b = noise + far * cross[:, :1], drift + high * cross[:, 1:]
+        score = _score(columns, x.scale, a, b, fast)
+        best = score.argmax(0)[None]
+        noise, drift, top = (np.take_along_axis(v, best, 0)[0] for v in (a, b, score))
+    odds = np.where(fast, np.where(first, *EARLY_ODDS), 0.0)
+    sigma2, q = _parameters(x.scale, noise, drift)
+    n = x.valid.sum(0).astype(np.float64)
+    return Fit(noise, drift, top + odds, odds, n, fast, sigma2, q), mv
+
+
+def fit_all(x: Series, first: Bools) -> Fit:
+    """``fit`` of any number of series."""
+    s = x.t.shape[1]
+    pieces = np.array_split(np.arange(s), -(-s // WIDTH))
+    found = [fit(x.columns(piece, len(x.t)), first[piece])[0] for piece in pieces]
+    return Fit(*(np.concatenate([getattr(one, name) for one in found]) for name in Fit.__slots__))
+
+
+def _start(x: Series, first: Bools) -> tuple[Floats, Floats, Bools]:
+    """The best point of the grid for each series: noise, drift, and whether drift is early."""
+    s = x.t.shape[1]
     few = _coarse(x)
     grid = np.stack(np.meshgrid(GRID_NOISE, GRID_DRIFT, indexing="ij")).reshape(2, -1, 1)
-    noise, drift = np.broadcast_to(grid, (2, grid.shape[1], s))
-    kinds = np.zeros(s, np.bool_), np.ones(s, np.bool_)
-    steady, early = (_score(few, moves(few, kind), noise, drift, kind) for kind in kinds)
+    twice = few.columns(np.tile(np.arange(s), 2), len(few.t))
+    noise, drift = np.broadcast_to(grid, (2, grid.shape[1], 2 * s))
+    kinds = np.repeat([False, True], s)
+    columns = wide(twice, moves(twice, kinds), len(noise))
+    scores = _score(columns, twice.scale, noise, drift, kinds)
+    steady, early = scores[:, :s], scores[:, s:]
     odds = np.where(first, *EARLY_ODDS)
     fast = early.max(0) + odds > steady.max(0)
     best = np.where(fast, early.argmax(0), steady.argmax(0))
-    noise, drift = grid[0, best, 0], grid[1, best, 0]
-    mv = moves(x, fast)
-    cross = np.array([(0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)])
-    top = np.zeros(s)
-    for wide, high in REFINE:
-        a, b = noise + wide * cross[:, :1], drift + high * cross[:, 1:]
-        score = _score(x, mv, a, b, fast)
-        best = score.argmax(0)[None]
-        noise, drift, top = (np.take_along_axis(v, best, 0)[0] for v in (a, b, score))
-    top = top + np.where(fast, odds, 0.0)
-    sigma2, q = _parameters(x.scale, noise, drift)
-    n = x.valid.sum(0).astype(np.float64)
-    return Fit(noise, drift, top, np.where(fast, odds, 0.0), n, fast, sigma2, q), mv
+    return grid[0, best, 0], grid[1, best, 0], fast
 
 
 def _coarse(x: Series) -> Series:
@@ -133,22 +168,17 @@ def _coarse(x: Series) -> Series:
     return x.take(np.where(n > COARSE_NODES, index, j))
 
 
-def posterior(x: Series, mv: Moves, at: Fit) -> Smoothed:
-    """Sums of all gaps, averaged over the noise and drift that the data allow.
+def posterior(x: Series, mv: Moves, at: Fit) -> tuple[Floats, Floats]:
+    """[m, s] sums of all gaps and their variances, over the noise and drift that the data allow.
 
     Nine points about the most probable one, as far apart as the curvature there says.
     """
     noise, drift = _spread(x, mv, at)
     sigma2, q = _parameters(x.scale, noise, drift)
-    kept = forward(x, mv, sigma2, q, keep=True)
+    columns = wide(x, mv, len(noise))
+    kept = forward(columns, sigma2, q, keep=True)
     weight = _weights(kept.loglik + _prior(noise, drift, at.early))
-    each = backward(x, mv, kept, sigma2, q, gaps=True)
-    out = {}
-    for name in Smoothed.PAIRS:
-        out[name], out[name + "_var"] = _mixed(
-            weight, getattr(each, name), getattr(each, name + "_var")
-        )
-    return Smoothed(**out)
+    return _mixed(weight, *backward(columns, kept, sigma2, q))
 
 
 @dataclass(slots=True)
@@ -172,20 +202,21 @@ def levels(x: Series, mv: Moves, at: Fit) -> Levels:
     """
     noise, drift = _spread(x, mv, at)
     sigma2, q = _parameters(x.scale, noise, drift)
-    each = forward(x, mv, sigma2, q, keep=False)
+    each = forward(wide(x, mv, len(noise)), sigma2, q, keep=True)
     weight = _weights(each.loglik + _prior(noise, drift, at.early))
     level, whole, level_var, whole_var = each.last
     end, end_var = _mixed(weight, level, level_var)
     sums, sums_var = _mixed(weight, whole, whole_var)
-    kept = forward(x, mv, at.sigma2, at.q, keep=True)
-    back = backward(x, mv, kept, at.sigma2, at.q, gaps=False)
+    best, single = each.candidate(BEST), wide(x, mv, 1)
+    ramp = filtered(single, best, _ramp(x))
+    start, start_var, ramp_start = first_level(single, best, ramp)
     # The start is made at the best point only; not to know noise and drift widens both ends alike.
-    wider = np.maximum(end_var / np.maximum(kept.last[2], 1e-300), 1.0)
+    wider = np.maximum(end_var / np.maximum(best.last[2], 1e-300), 1.0)
     t = x.t[-1]
-    slope = _slope(x, mv, at, kept)
+    slope = _slope(x, best, ramp, ramp_start)
     return Levels(
-        start=back.start + slope.start * slope.value,
-        start_var=wider * back.start_var + slope.start**2 * slope.var + _to_first(x, at),
+        start=start + x.centre + slope.start * slope.value,
+        start_var=wider * start_var + slope.start**2 * slope.var + _to_first(x, at),
         end=end + x.centre + slope.end * slope.value,
         end_var=np.maximum(end_var, 0.0) + slope.end**2 * slope.var,
         mean=sums / t + x.centre + slope.mean * slope.value,
@@ -206,30 +237,40 @@ class _Slope:
     mean: Floats
 
 
-def _slope(x: Series, mv: Moves, at: Fit, kept: Filtered) -> _Slope:
+def _ramp(x: Series) -> Floats:
+    """[m, s] what batch values 1, 2, 3, ... would show."""
+    t = x.t
+    out: Floats = x.on_s * t * (t + 1) / 2 + x.on_t * t * (t + 3) / 4
+    return out
+
+
+def _slope(x: Series, seen: Filtered, ramp: tuple[Floats, list[State]], start: Floats) -> _Slope:
     """The slope by generalised least squares, beside the random walk.
 
     A random walk alone takes a slope that is small beside the batch noise for none, and draws the
-    levels at both ends to the middle of the epoch. The filter is linear: run over what batch values
-    1, 2, 3, ... would show, it gives innovations on which those of the data are regressed (P. de
-    Jong, "The diffuse Kalman filter", Annals of Statistics 19, 1991).
+    levels at both ends to the middle of the epoch. The filter is linear: run over a ramp, it gives
+    innovations on which those of the data are regressed (P. de Jong, "The diffuse Kalman filter",
+    Annals of Statistics 19, 1991).
+
+    Args:
+        x: the observations.
+        seen: ``forward`` of them.
+        ramp: ``filtered`` of ``_ramp``.
+        start: its smoothed level at the first shown step.
     """
-    t = x.t
-    shown = x.on_s * t * (t + 1) / 2 + x.on_t * t * (t + 3) / 4
-    ramp = replace(x, y=shown, centre=np.zeros_like(x.centre))
-    seen = forward(ramp, mv, at.sigma2, at.q, keep=True)
-    precision = np.where(x.valid, kept.precision, 1.0)
-    both = total(kept.innovation * seen.innovation / precision)
-    own = total(seen.innovation**2 / precision)
+    t, (innovation, means) = x.t, ramp
+    precision = np.where(x.valid, seen.precision, 1.0)
+    both = total(seen.innovation * innovation / precision)
+    own = total(innovation**2 / precision)
     # A prior: over an epoch the level moves by about twice the range of its averages at most.
     var = 1 / (own + (t[-1] / ((4 if x.double else 2) * x.scale)) ** 2)
     first = np.take_along_axis(t, x.valid.argmax(0)[None], 0)[0]
     return _Slope(
         value=both * var,
         var=var,
-        start=first - backward(ramp, mv, seen, at.sigma2, at.q, gaps=False).start,
-        end=t[-1] - seen.last[0],
-        mean=(t[-1] + 1) / 2 - seen.last[1] / t[-1],
+        start=first - start,
+        end=t[-1] - means[-1][0],
+        mean=(t[-1] + 1) / 2 - means[-1][1] / t[-1],
     )
 
 
@@ -257,12 +298,13 @@ def _weights(score: Floats) -> Floats:
 def _spread(x: Series, mv: Moves, at: Fit) -> tuple[Floats, Floats]:
     """Nine candidates [9, s] of noise and drift about the best."""
     probe = np.array([(PROBE[0], 0.0), (-PROBE[0], 0.0), (0.0, PROBE[1]), (0.0, -PROBE[1])])
-    around = _score(x, mv, at.noise + probe[:, :1], at.drift + probe[:, 1:], at.early)
+    columns, near = wide(x, mv, len(probe)), (at.noise + probe[:, :1], at.drift + probe[:, 1:])
+    around = _score(columns, x.scale, *near, at.early)
     top = at.loglik - at.odds
-    wide = _width(top, around[0], around[1], PROBE[0])
+    far = _width(top, around[0], around[1], PROBE[0])
     high = _width(top, around[2], around[3], PROBE[1])
     offsets = np.array([(i, j) for i in (-1.0, 0.0, 1.0) for j in (-1.0, 0.0, 1.0)])
-    return at.noise + offsets[:, :1] * wide, at.drift + offsets[:, 1:] * high
+    return at.noise + offsets[:, :1] * far, at.drift + offsets[:, 1:] * high
 
 
 def _width(top: Floats, above: Floats, below: Floats, step: float) -> Floats:

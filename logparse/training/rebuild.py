@@ -25,7 +25,7 @@ from logparse.training.laws import (
     law_of_metric,
 )
 from logparse.training.moves import total
-from logparse.training.noise import Levels, fit, levels
+from logparse.training.noise import WIDTH, Levels, fit, fit_all, levels
 from logparse.training.series import LOOSE, Shown, beside, half_units, shown
 from logparse.training.smoother import Z95
 
@@ -231,9 +231,6 @@ def _levels(
     whole = np.where(np.isnan(weights).all(0), np.nan, total(np.nan_to_num(weights)))
     return out, np.where(impossible & np.isfinite(whole), whole - 1e6, whole)
 
-
-WIDTH = 512
-"""Series filtered side by side: enough to hide Python's cost, small enough for the cache."""
 
 _LEVELS = (
     "start", "start_low", "start_high", "end", "end_low", "end_high", "noise",
@@ -446,7 +443,7 @@ def _averages(
         use = np.flatnonzero(series.valid.sum(0) >= FEW)
     if len(use):
         thinned = series.columns(use, len(series.t))
-        at, _ = fit(thinned, epochs.epoch[use % len(epochs)] == 1)
+        at = fit_all(thinned, epochs.epoch[use % len(epochs)] == 1)
         noise[use] = np.sqrt(at.sigma2)
     exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
     if late_end:

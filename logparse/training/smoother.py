@@ -15,21 +15,21 @@ side by side: arrays are time-major, ``[m, s]`` for at most m shown steps of s s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from logparse.lockstep import share, shared
 from logparse.reading.records import Floats, Ints
 from logparse.training.epochs import Bools
-from logparse.training.moves import Moves
+from logparse.training.moves import Moves, total
 
 Z95 = 1.959964
 """Two-sided 95 % point of the normal distribution."""
 
 LOGS = 4
 """Variances multiplied before a logarithm is taken; of four float32 numbers none overflows."""
+
 
 DIFFUSE = 5.0
 """Prior standard deviation of the level, in ranges of the shown values: no information."""
@@ -86,6 +86,87 @@ class Series:
         )
 
 
+State = tuple[Floats, ...]
+"""Means or gains of level, S (and T), or covariances mm, ms, ss (and mt, st, tt)."""
+
+
+@dataclass(slots=True)
+class Wide:
+    """Series and their moves for c candidates of noise and drift each.
+
+    The observations are scaled so that each is T where it has T in it, else S. Few series stand
+    side by side once for each candidate, [c * s], as each call on a short array costs the same;
+    many are broadcast, [c, s].
+    """
+
+    shape: tuple[int, ...]
+    """Of numbers of all series and candidates: (c * s,) or (c, s)."""
+    y: Floats
+    """[m, *shape], as all that follow; where broadcast [m, 1, s]"""
+    r: Floats
+    """variance of the rounding of y; in the padding inf, which observes nothing"""
+    loose: Floats | None
+    """None where all are 0"""
+    valid: Bools | None
+    """None where all are true"""
+    on_s: Floats
+    """weights of S and T, where the state has T"""
+    on_t: Floats
+    plain: list[bool]
+    """[m] whether a row is T alone throughout: no weights are needed."""
+    unit: Floats
+    """[m, s] what the observations were multiplied with."""
+    level: Floats
+    """Variances of level and sum before the first observation."""
+    sums: Floats
+    mv: Moves
+
+    @property
+    def double(self) -> bool:
+        """The state has T."""
+        return self.mv.double
+
+    def errors(self, sigma2: Floats) -> Floats:
+        """Variance of the observations about S or T."""
+        return self.r if self.loose is None else self.r + sigma2 * self.loose
+
+
+FLAT = 96
+"""Series from which candidates are broadcast."""
+
+
+def wide(x: Series, mv: Moves, c: int) -> Wide:
+    """The observations and their moves for c candidates."""
+    s = x.t.shape[1]
+    flat = c == 1 or s < FLAT
+
+    def beside(a: Any) -> Any:
+        if c == 1 or not a.size:
+            return a
+        return np.concatenate([a] * c, -1) if flat else a[..., None, :]
+
+    twice, once = x.on_t > 0, x.on_s > 0
+    weight = np.where(twice, x.on_t, np.where(once, x.on_s, 1.0))
+    unit = 1 / weight
+    whole, none = bool(x.valid.all()), np.zeros((0, 0))
+    level = (DIFFUSE * x.scale) ** 2
+    return Wide(
+        (c * s,) if flat else (c, s),
+        beside(x.y * unit),
+        beside(x.r * unit**2 if whole else np.where(x.valid, x.r * unit**2, np.inf)),
+        beside(x.loose * unit**2) if x.loose.any() else None,
+        None if whole else beside(x.valid),
+        beside(np.where(twice, x.on_s * unit, once)) if mv.double else none,
+        beside(twice.astype(np.float64)) if mv.double else none,
+        [bool(row.all()) for row in ~x.valid | (twice & ~once)],
+        np.where(x.valid, unit, 1.0),
+        beside(level),
+        # A window that begins at t0 > 0 knows nothing of the sums before it either.
+        beside(x.t0**2 * level),
+        Moves(*(beside(getattr(mv, name)) for name in Moves.__slots__)),
+    )
+
+
 @dataclass(slots=True)
 class Filtered:
     """What the forward pass leaves: log likelihoods, and what the backward pass needs."""
@@ -94,209 +175,166 @@ class Filtered:
     """[s], or [c, s] as the parameters."""
     last: tuple[Floats, Floats, Floats, Floats]
     """Level and sum at the last shown step, and their variances."""
-    mean: Floats
-    """[m + 1, d, s] filtered state at 0 and at each shown step; empty if not kept."""
-    cov: Floats
-    """[m + 1, d (d + 1) / 2, s] its covariance: mm, ms, ss, mt, st, tt."""
-    gain: Floats
-    """[m, d, s]"""
-    innovation: Floats
-    """[m, s] over its variance."""
-    precision: Floats
-    """[m, s] of the innovation; 0 in the padding."""
+    means: list[State]
+    """At 0 and at each shown step; empty if not kept."""
+    covs: list[State]
+    gains: list[State]
+    """At each shown step."""
+    innovation: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    """[m, *shape] over its variance."""
+    precision: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    """[m, *shape] of the innovation; 0 in the padding."""
+
+    def candidate(self, i: int) -> Filtered:
+        """What was kept of one candidate."""
+        s = self.loglik.shape[-1]
+
+        def part(a: Floats) -> Floats:
+            one: Floats = a.reshape(-1, s)[i]
+            return one
+
+        def own(kept: list[State]) -> list[State]:
+            return [tuple(map(part, state)) for state in kept]
+
+        level, sums, level_var, sums_var = (one[i] for one in self.last)
+        return Filtered(
+            self.loglik[i],
+            (level, sums, level_var, sums_var),
+            own(self.means),
+            own(self.covs),
+            own(self.gains),
+            self.innovation.reshape(len(self.gains), -1, s)[:, i],
+            self.precision.reshape(len(self.gains), -1, s)[:, i],
+        )
 
 
-def forward(x: Series, mv: Moves, sigma2: Floats, q: Floats, *, keep: bool) -> Filtered:
+def forward(x: Wide, sigma2: Floats, q: Floats, *, keep: bool = False) -> Filtered:
     """Kalman filter over all series at once, and over several candidates of each.
 
     Args:
         x: the observations.
-        mv: ``moves(x, early)``.
         sigma2: [s] or [c, s] variance of one batch about the level.
         q: the same shape, variance of one step of the level.
-        keep: keep the states, for ``backward``.
+        keep: keep the states, for what follows.
     """
-    if len(x.t) and shared():
-        from logparse.training.merged import Forward, forward_all
-
-        key = (keep, x.double, sigma2.shape[:-1])
-        found: Filtered = share(forward_all, key, Forward(x, mv, sigma2, q, keep))
-        return found
-    return forward_alone(x, mv, sigma2, q, keep=keep)
-
-
-def forward_alone(x: Series, mv: Moves, sigma2: Floats, q: Floats, *, keep: bool) -> Filtered:
-    """``forward`` of these series, in this thread."""
-    m, shape, double = len(x.t), sigma2.shape, x.double
-    d, e = (3, 6) if double else (2, 3)
-    kept = m if keep else 0
-    means, covs = np.zeros((kept + 1, d, *shape)), np.zeros((kept + 1, e, *shape))
-    gains = np.zeros((kept, d, *shape))
-    innovations, precisions = np.zeros((kept, *shape)), np.zeros((kept, *shape))
-    zero = np.zeros(shape)
-    u, z, w, f, h, b = zero, zero, zero, zero, zero, zero
-    # A window that begins at t0 > 0 knows nothing of the sums before it either.
-    a = zero + (DIFFUSE * x.scale) ** 2
-    c = k = a * x.t0**2
-    covs[0, 0], covs[0, 2] = a, c
-    if double:
-        covs[0, 5] = k
-    square, product, logs = zero, np.ones(shape), np.zeros(shape)
-    for i in range(m):
-        g = mv.g[i]
-        if double:
-            tu, tz = mv.t_mu[i], mv.t_s[i]
-            w = w + tu * u + tz * z
-            row = f + tu * a + tz * b
-            k = k + tu * (f + row) + tz * (2 * h + tu * b + tz * c)
-            k = k + sigma2 * mv.s_tt[i] + q * mv.q_tt[i]
-            h = h + tu * b + tz * c + g * row + sigma2 * mv.s_st[i] + q * mv.q_st[i]
-            f = row + q * mv.q_mt[i]
-        z = z + g * u
-        ga = g * a
-        c = c + g * (2 * b + ga) + sigma2 * g + q * mv.q_ss[i]
-        b = b + ga + q * mv.q_ms[i]
-        a = a + q * mv.q_mm[i]
-        on_s, on_t, valid = x.on_s[i], x.on_t[i], x.valid[i]
-        pu, pz, pw = b * on_s, c * on_s, zero
-        residual = x.y[i] - on_s * z
-        if double:
-            pu, pz, pw = pu + f * on_t, pz + h * on_t, h * on_s + k * on_t
-            residual = residual - on_t * w
-        variance = pz * on_s + pw * on_t + x.r[i] + sigma2 * x.loose[i]
-        inverse = 1 / variance
-        if not valid.all():
-            # Padding observes nothing: unit variance, no gain.
-            variance, inverse = np.where(valid, variance, 1.0), np.where(valid, inverse, 0.0)
-        gu, gz = pu * inverse, pz * inverse
-        u, z = u + gu * residual, z + gz * residual
-        a, b, c = a - pu * gu, b - pu * gz, c - pz * gz
-        if double:
-            gw = pw * inverse
-            w = w + gw * residual
-            f, h, k = f - pu * gw, h - pz * gw, k - pw * gw
-        square = square + residual * residual * inverse
-        product = product * variance
-        if i % LOGS == LOGS - 1 or i == m - 1:
-            with np.errstate(invalid="ignore"):  # where nan was shown, all that follows is nan
-                logs, product = logs + np.log(product), np.ones(shape)
-        if keep:
-            innovations[i], precisions[i] = residual * inverse, inverse
-            means[i + 1, 0], means[i + 1, 1] = u, z
-            covs[i + 1, 0], covs[i + 1, 1], covs[i + 1, 2] = a, b, c
-            gains[i, 0], gains[i, 1] = gu, gz
-            if double:
-                means[i + 1, 2], gains[i, 2] = w, gw
-                covs[i + 1, 3], covs[i + 1, 4], covs[i + 1, 5] = f, h, k
-    loglik = -0.5 * (logs + square)
-    return Filtered(loglik, (u, z, a, c), means, covs, gains, innovations, precisions)
+    shape = sigma2.shape
+    run = _filter_double if x.double else _filter
+    passed = run(x, sigma2.reshape(x.shape), q.reshape(x.shape), keep)
+    variance, residual = passed.variance, passed.residual
+    if x.valid is not None:
+        variance = np.where(x.valid, variance, 1.0)
+        residual = np.where(x.valid, residual, 0.0)
+    with np.errstate(invalid="ignore"):  # where nan was shown, all that follows is nan
+        square = total(residual * residual / variance) + total(_logs(variance))
+    found = Filtered(
+        -0.5 * square.reshape(shape) + total(np.log(x.unit)),
+        tuple(one.reshape(shape) for one in passed.last),  # type: ignore[arg-type]
+        passed.means,
+        passed.covs,
+        passed.gains,
+    )
+    if keep:
+        found.innovation = residual / variance
+        found.precision = 1 / variance
+        if x.valid is not None:
+            found.precision = found.precision * x.valid
+    return found
 
 
 @dataclass(slots=True)
-class Smoothed:
-    """Posterior of the gaps and of the first level, in the unit of the metric."""
+class _Passed:
+    """What a pass over the observations leaves."""
 
-    PAIRS: ClassVar[tuple[str, ...]] = ("start", "sums")
-
-    start: Floats
-    """[s] level at the first shown step, its variance beside it."""
-    start_var: Floats
-    sums: Floats
-    """[m, s] sum of the batches of each gap, or empty."""
-    sums_var: Floats
-
-
-def backward(
-    x: Series, mv: Moves, fl: Filtered, sigma2: Floats, q: Floats, *, gaps: bool
-) -> Smoothed:
-    """Fixed-interval smoother (de Jong's recursions: no matrix is inverted).
-
-    Args:
-        x: the observations.
-        mv: their moves.
-        fl: ``forward(..., keep=True)``.
-        sigma2: [s] as in ``forward``.
-        q: [s] as in ``forward``.
-        gaps: also give the sum of the batches of every gap.
-    """
-    if len(x.t) and shared():
-        from logparse.training.merged import Backward, backward_all
-
-        key = (gaps, x.double, sigma2.shape[:-1])
-        found: Smoothed = share(backward_all, key, Backward(x, mv, fl, sigma2, q, gaps))
-        return found
-    return backward_alone(x, mv, fl, sigma2, q, gaps=gaps)
+    variance: Floats
+    """[m, *shape] of the residuals."""
+    residual: Floats
+    last: tuple[Floats, Floats, Floats, Floats]
+    means: list[State] = field(default_factory=list)
+    covs: list[State] = field(default_factory=list)
+    gains: list[State] = field(default_factory=list)
 
 
-def backward_alone(
-    x: Series, mv: Moves, fl: Filtered, sigma2: Floats, q: Floats, *, gaps: bool
-) -> Smoothed:
-    """``backward`` of these series, in this thread."""
-    m, shape, double = len(x.t), sigma2.shape, x.double
-    zero = np.zeros(shape)
-    ru, rz, rw, a, b, c, f, h, k = (zero,) * 9
-    sums, sums_var = (np.zeros((m if gaps else 0, *shape)) for _ in range(2))
-    start, start_var = fl.mean[min(m, 1), 0], fl.cov[min(m, 1), 0]
-    for i in range(m - 1, -1, -1):
-        if i == 0:
-            start, start_var = _first_level(fl, (ru, rz, rw), (a, b, c, f, h, k))
-        on_s, on_t = x.on_s[i], x.on_t[i]
-        gu, gz = fl.gain[i, 0], fl.gain[i, 1]
-        nu, nz, nw = a * gu + b * gz, b * gu + c * gz, zero
-        back = gu * ru + gz * rz
-        curve = gu * nu + gz * nz + fl.precision[i]
-        if double:
-            gw = fl.gain[i, 2]
-            nu, nz, nw = nu + f * gw, nz + h * gw, f * gu + h * gz + k * gw
-            back = back + gw * rw
-            curve = gu * nu + gz * nz + gw * nw + fl.precision[i]
-        push = fl.innovation[i] - back
-        rz = rz + on_s * push
-        b, c = b - on_s * nu, c + on_s * (on_s * curve - 2 * nz)
-        if double:
-            rw = rw + on_t * push
-            f = f - on_t * nu
-            h = h - on_s * nw - on_t * nz + on_s * on_t * curve
-            k = k + on_t * (on_t * curve - 2 * nw)
-        g = mv.g[i]
-        pa, pb, pf = fl.cov[i, 0], fl.cov[i, 1], zero
-        if gaps:
-            ku = g * pa + q * mv.q_ms[i]
-            own = sigma2 * g + q * mv.q_ss[i]
-            kz = g * (pb + g * pa) + own
-            mean = g * fl.mean[i, 0] + ku * ru + kz * rz
-            down = ku * (a * ku + 2 * b * kz) + c * kz * kz
-            if double:
-                pf = fl.cov[i, 3]
-                kw = g * (pf + mv.t_mu[i] * pa + mv.t_s[i] * pb)
-                kw = kw + sigma2 * mv.s_st[i] + q * mv.q_st[i]
-                mean = mean + kw * rw
-                down = down + kw * (2 * (f * ku + h * kz) + k * kw)
-            sums[i] = mean + g * x.centre
-            sums_var[i] = np.maximum(g * g * pa + own - down, 0.0)
-        if double:
-            tu, tz = mv.t_mu[i], mv.t_s[i]
-            ru, rz = ru + g * rz + tu * rw, rz + tz * rw
-            a = a + g * (2 * b + g * c) + tu * (2 * f + 2 * g * h + tu * k)
-            b = b + tz * f + g * (c + tz * h) + tu * (h + tz * k)
-            c = c + tz * (2 * h + tz * k)
-            f, h = f + g * h + tu * k, h + tz * k
+def _filter(x: Wide, sigma2: Floats, q: Floats, keep: bool) -> _Passed:
+    """The filter where S is what is shown."""
+    mv, a, c = x.mv, *(np.broadcast_to(one, x.shape) for one in (x.level, x.sums))
+    u = z = b = np.zeros(x.shape)
+    variance, residual = np.empty((2, len(x.y), *x.shape))
+    means: list[State] = [(u, z)]
+    covs: list[State] = [(a, b, c)]
+    gains: list[State] = []
+    noise = q * mv.q_mm, q * mv.q_ms, sigma2 * mv.g + q * mv.q_ss
+    rows = zip(mv.g, x.y, x.errors(sigma2), *noise, variance, residual, strict=True)
+    for g, shown, rest, mm, ms, ss, var, miss in rows:
+        z = z + g * u
+        both = b + g * a
+        c = c + g * (b + both) + ss
+        b = both + ms
+        a = a + mm
+        np.add(c, rest, out=var)
+        np.subtract(shown, z, out=miss)
+        gu, gz = b / var, c / var
+        u, z = u + gu * miss, z + gz * miss
+        a, b, c = a - b * gu, b - b * gz, c - c * gz
+        if keep:
+            means.append((u, z))
+            covs.append((a, b, c))
+            gains.append((gu, gz))
+    return _Passed(variance, residual, (u, z, a, c), means, covs, gains)
+
+
+def _filter_double(x: Wide, sigma2: Floats, q: Floats, keep: bool) -> _Passed:
+    """The filter where T is what is shown, or S, or something of both."""
+    mv, a, c = x.mv, *(np.broadcast_to(one, x.shape) for one in (x.level, x.sums))
+    k = c
+    u = z = w = b = f = h = np.zeros(x.shape)
+    variance, residual = np.empty((2, len(x.y), *x.shape))
+    means: list[State] = [(u, z, w)]
+    covs: list[State] = [(a, b, c, f, h, k)]
+    gains: list[State] = []
+    noise = (
+        q * mv.q_mm,
+        q * mv.q_ms,
+        sigma2 * mv.g + q * mv.q_ss,
+        q * mv.q_mt,
+        sigma2 * mv.s_st + q * mv.q_st,
+        sigma2 * mv.s_tt + q * mv.q_tt,
+    )
+    moved, rest = (mv.g, mv.t_mu, mv.t_s), x.errors(sigma2)
+    rows = zip(*moved, x.y, rest, *noise, variance, residual, strict=True)
+    for i, (g, tu, ts, shown, error, mm, ms, ss, mt, st, tt, var, miss) in enumerate(rows):
+        w = w + tu * u + ts * z
+        z = z + g * u
+        row, side, both = f + tu * a + ts * b, h + tu * b + ts * c, b + g * a
+        k = k + tu * (f + row) + ts * (h + side) + tt
+        h = side + g * row + st
+        f = row + mt
+        c = c + g * (b + both) + ss
+        b = both + ms
+        a = a + mm
+        if x.plain[i]:
+            pu, pz, pw = f, h, k
+            np.add(pw, error, out=var)
+            np.subtract(shown, w, out=miss)
         else:
-            ru = ru + g * rz
-            a, b = a + g * (2 * b + g * c), b + g * c
-    return Smoothed(start + x.centre, np.maximum(start_var, 0.0), sums, sums_var)
+            on_s, on_t = x.on_s[i], x.on_t[i]
+            pu, pz, pw = b * on_s + f * on_t, c * on_s + h * on_t, h * on_s + k * on_t
+            np.add(pz * on_s + pw * on_t, error, out=var)
+            np.subtract(shown, z * on_s + w * on_t, out=miss)
+        gu, gz, gw = pu / var, pz / var, pw / var
+        u, z, w = u + gu * miss, z + gz * miss, w + gw * miss
+        a, b, c = a - pu * gu, b - pu * gz, c - pz * gz
+        f, h, k = f - pu * gw, h - pz * gw, k - pw * gw
+        if keep:
+            means.append((u, z, w))
+            covs.append((a, b, c, f, h, k))
+            gains.append((gu, gz, gw))
+    return _Passed(variance, residual, (u, z, a, c), means, covs, gains)
 
 
-def _first_level(
-    fl: Filtered, r: tuple[Floats, ...], n: tuple[Floats, ...]
-) -> tuple[Floats, Floats]:
-    """Level at the first shown step and its variance, given all that follows."""
-    p = fl.cov[1]
-    u, z = p[0], p[1]
-    mean = fl.mean[1, 0] + u * r[0] + z * r[1]
-    down = u * (n[0] * u + 2 * n[1] * z) + n[2] * z * z
-    if fl.mean.shape[1] == 3:
-        w = p[3]
-        mean = mean + w * r[2]
-        down = down + w * (2 * (n[3] * u + n[4] * z) + n[5] * w)
-    return mean, u - down
+def _logs(variance: Floats) -> Floats:
+    """Logarithms whose sum is that of the variances', of ``LOGS`` multiplied at a time."""
+    out = np.ones((-(-len(variance) // LOGS), *variance.shape[1:]))
+    for i in range(LOGS):
+        part = variance[i::LOGS]
+        out[: len(part)] *= part
+    return np.log(out)

@@ -8,10 +8,11 @@ from made import made_epochs, training
 
 from logparse.training import moves as moving
 from logparse.training import smoother
+from logparse.training.backward import backward
 from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE, MEAN
 from logparse.training.moves import moves
 from logparse.training.rebuild import batches
-from logparse.training.smoother import Series, backward, forward
+from logparse.training.smoother import Series, forward, wide
 
 SIGMA, Q, ROUNDING, PRIOR = 0.3, 0.01, 1e-4, 1.0
 
@@ -64,16 +65,17 @@ def test_equals_dense_algebra(steps: list[int], law: str, monkeypatch: pytest.Mo
     x = series(steps, y, law)
     mv = moves(x, np.zeros(1, bool))
     sigma2, q = np.array([SIGMA**2]), np.array([Q])
-    kept = forward(x, mv, sigma2, q, keep=True)
-    post = backward(x, mv, kept, sigma2, q, gaps=True)
+    columns = wide(x, mv, 1)
+    kept = forward(columns, sigma2, q, keep=True)
+    sums, sums_var = backward(columns, kept, sigma2, q)
     loglik, mean, cover = dense(steps, y, law)
     assert kept.loglik[0] == pytest.approx(loglik, rel=1e-6)
     before = 0
     for i, step in enumerate(steps):
         if step > before:
             part = slice(before, step)
-            assert post.sums[i, 0] == pytest.approx(mean[part].sum(), rel=1e-5, abs=1e-6)
-            assert post.sums_var[i, 0] == pytest.approx(cover[part, part].sum(), rel=1e-5)
+            assert sums[i, 0] == pytest.approx(mean[part].sum(), rel=1e-5, abs=1e-6)
+            assert sums_var[i, 0] == pytest.approx(cover[part, part].sum(), rel=1e-5)
         before = step
     level, total, level_var, total_var = (a[0] for a in kept.last)
     assert total == pytest.approx(mean.sum(), rel=1e-5)
@@ -96,9 +98,9 @@ def test_parallel_candidates_equal_single_ones() -> None:
     x = series([1, 2, 5, 9, 30], np.random.default_rng(4).normal(0, 0.3, 5), DOUBLE)
     mv = moves(x, np.ones(1, bool))
     sigma2, q = np.array([[0.1], [0.2]]), np.array([[0.01], [0.001]])
-    both = forward(x, mv, sigma2, q, keep=False).loglik
+    both = forward(wide(x, mv, 2), sigma2, q).loglik
     for i in range(2):
-        assert both[i, 0] == forward(x, mv, sigma2[i], q[i], keep=False).loglik[0]
+        assert both[i, 0] == forward(wide(x, mv, 1), sigma2[i], q[i]).loglik[0]
 
 
 def interval_truth(values: np.ndarray, table: dict[str, np.ndarray]) -> np.ndarray:
