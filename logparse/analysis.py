@@ -252,7 +252,7 @@ def _single(log: str | os.PathLike[str] | IO[bytes], options: Options) -> Analys
         first = open_stream(log, options)
         if isinstance(first, Failure):
             raise first.error
-        return _analyze(first, options)
+        return analysis_of_log(first, options)
     spec = os.fspath(log)
     specs = expand([spec]) if is_folder(spec) else [spec]
     many = specs != [spec]
@@ -370,14 +370,14 @@ def _sources(
             yield found
             continue
         try:
-            yield _analyze(found, options)
+            yield analysis_of_log(found, options)
         except NotALogError as error:
             yield Failure(found.log.title, error, skipped=skip_foreign)
         except LogparseError as error:
             yield Failure(found.log.title, error)
 
 
-def _analyze(opened: Opened, options: Options) -> Analysis:
+def analysis_of_log(opened: Opened, options: Options) -> Analysis:
     """Read one log to its end.
 
     Raises:

@@ -140,10 +140,10 @@ def _event_log(
     title: str, files: list[EventFile], options: Options, own_name: str = ""
 ) -> EventLog:
     from logparse.reading.event_log import EventLog
+    from logparse.reading.event_runs import group_runs
 
-    return EventLog(
-        title, files, own_name=own_name, restarts=options.restarts, sha256=options.sha256
-    )
+    segments = [s for run in group_runs(files, own_name).values() for s in run]
+    return EventLog(title, segments, restarts=options.restarts, sha256=options.sha256)
 
 
 def _opened(log: EventLog, options: Options) -> Opened:

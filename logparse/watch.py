@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from logparse.analysis import Analysis, analyze, options_of
-from logparse.batch.find import stamp_of
-from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
+from logparse.analysis import Analysis, options_of
+from logparse.errors import LogparseError, SourceError, UsageError
 from logparse.hook import Runner
 from logparse.live import Live
 from logparse.pipeline import Options
-from logparse.reading.event_names import is_event_file
+from logparse.reading.event_names import events_in, is_event_file
 from logparse.reading.follow import Follower, News
+from logparse.reading.paths import is_text
+from logparse.reading.records import Chunk
 from logparse.reports import words
 from logparse.reports.safe import visible
 from logparse.reports.watched import Row, Screen, epoch_text, progress, status
@@ -44,6 +45,11 @@ EARLY_STOP = "early stopping"
 class Source(Protocol):
     """A log that grows."""
 
+    @property
+    def size(self) -> int:
+        """Bytes read so far."""
+        ...
+
     def poll(self) -> Iterator[bytes | News]:
         """What is new; empty if nothing is."""
         ...
@@ -54,11 +60,29 @@ class Source(Protocol):
 
 
 class TextSource:
-    """A file in text: every byte is read once."""
+    """A file in text: every byte is read once.
 
-    def __init__(self, path: str, options: Options) -> None:
+    Args:
+        path: the file.
+        options: as of ``analyze``.
+        title: what it is called, if not by its path.
+        chunks: as of ``Live``.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        options: Options,
+        title: str | None = None,
+        chunks: Callable[[], Iterator[Chunk]] | None = None,
+    ) -> None:
         self._follower = Follower(path)
-        self._live = Live(printable(path), options)
+        self._live = Live(title or printable(path), options, chunks)
+
+    @property
+    def size(self) -> int:
+        """Bytes read so far."""
+        return self._follower.size
 
     def poll(self) -> Iterator[bytes | News]:
         """Read on."""
@@ -72,26 +96,40 @@ class TextSource:
         return self._live.analysis()
 
 
-class EventsSource:
-    """The event files of a run: they are small, and read anew when one of them has grown."""
+class AnySource:
+    """What is not there yet: a file in text, or the event files of a run."""
 
-    def __init__(self, path: str, options: dict[str, Any]) -> None:
+    def __init__(self, path: str, options: Options) -> None:
         self._path, self._options = path, options
-        self._stamp = ""
+        self._source: Source | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes read so far."""
+        return self._source.size if self._source else 0
 
     def poll(self) -> Iterator[bytes | News]:
-        """Whether a file grew."""
-        stamp = stamp_of(self._path)
-        if stamp != self._stamp:
-            self._stamp = stamp
-            yield b""
+        """Read on, once it is there."""
+        if self._source is None and os.path.lexists(self._path):
+            self._source = source_of(self._path, self._options)
+            yield News("appeared", "is there now")
+        if self._source:
+            yield from self._source.poll()
 
     def analysis(self) -> Analysis | None:
-        """All of the run."""
-        try:
-            return analyze(self._path, sha256=False, **self._options)
-        except NotALogError:  # nothing yet
-            return None
+        """What was read so far."""
+        return self._source.analysis() if self._source else None
+
+
+def source_of(path: str, options: Options) -> Source:
+    """What reads a log that grows."""
+    if not os.path.lexists(path):
+        return AnySource(path, options)
+    if os.path.isdir(path) or (is_event_file(path) and not is_text(path)):
+        from logparse.live_events import LiveEvents
+
+        return LiveEvents(path, options)
+    return TextSource(path, options)
 
 
 def printable(path: str) -> str:
@@ -118,6 +156,8 @@ class Watched:
     ended: bool = False
     finished: bool = False
     """Its last epoch is done, as far as the log tells."""
+    between: bool = False
+    """An epoch is done, and nothing tells how many are to come."""
     patience: float = QUIET
     status: str = ""
     measured: list[tuple[float, float]] = field(default_factory=list)
@@ -152,15 +192,9 @@ class Watch:
         self.logs = [self._watched(path, options) for path in dict.fromkeys(paths)]
 
     def _watched(self, path: str, options: dict[str, Any]) -> Watched:
-        source: Source
-        if os.path.isdir(path):
-            if not stamp_of(path):
-                raise UsageError(f"{path}: a folder without event files; name the logs in it")
-            source = EventsSource(path, options)
-        elif is_event_file(path) and os.path.exists(path):
-            source = EventsSource(path, options)
-        else:
-            source = TextSource(path, options_of(**options))
+        if os.path.isdir(path) and not events_in(path):
+            raise UsageError(f"{path}: a folder without event files; name the logs in it")
+        source = source_of(path, options_of(**options))
         return Watched(path, source, self._names[path], news_at=self.clock())
 
     def look(self) -> None:
@@ -201,7 +235,10 @@ class Watch:
         if self.stall and not log.ended and not log.stalled and seconds >= self.stall:
             log.stalled = True
             text = f"no news for {words.duration(round(seconds))}"
-            self.screen.say(f"{log.name}: {text}; is the training still running?")
+            log.ended = log.between
+            then = "its last epoch is done, so this is taken for the end"
+            then = then if log.ended else "is the training still running?"
+            self.screen.say(f"{log.name}: {text}; {then}")
             self._run(log, {"code": "stall", "severity": "warning", "message": text})
 
     def _tell(self, log: Watched, analysis: Analysis) -> None:
@@ -254,6 +291,7 @@ class Watch:
         messages = analysis.messages
         stopped = messages.height and messages["kind"][-1] == EARLY_STOP
         log.finished = bool(last["complete"] and (stopped or (of and last["epoch"] >= of)))
+        log.between = bool(last["complete"] and not of)
         # An outer loop announces one epoch each time: the next one may be about to begin.
         alone = of == 1 and not stopped
         log.patience = max(QUIET, 10.0, 3 * (last["seconds"] or 0.0)) if alone else QUIET

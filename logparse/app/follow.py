@@ -13,10 +13,13 @@ from logparse.again import text_again
 from logparse.analysis import options_of
 from logparse.app.store import File, Given, Log, Store
 from logparse.errors import LogparseError
-from logparse.live import Live
-from logparse.reading.follow import Follower, News
+from logparse.pipeline import Options
+from logparse.reading.archives import printable
+from logparse.reading.detect import EVENTS
+from logparse.reading.follow import GOES_ON, News
 from logparse.reading.source import expand
 from logparse.reports import words
+from logparse.watch import Source, TextSource
 
 SECONDS = 2
 """Between two looks at the file."""
@@ -27,12 +30,11 @@ COST = 10
 
 @dataclass(slots=True)
 class Tail:
-    """A text file that is read on from where it was left."""
+    """A log that is read on from where it was left."""
 
     id: str
     given: Given
-    follower: Follower
-    live: Live
+    source: Source
     due: float = 0.0
     """When it may be analysed next."""
     dirty: bool = False
@@ -69,33 +71,42 @@ def _watch(store: Store, log: Log) -> None:
 
 
 def _tail(store: Store, log: Log) -> Tail | None:
-    """What reads on where it left off; None for archives, folders and events, read as a whole."""
+    """What reads on where it left off; None for archives and folders of logs, read as a whole."""
     path, given = log.file.path, store.given.get(log.file.id, ())
     assert path is not None
     kept: Tail | None = st.session_state.get("tail")
     if kept and kept.id == log.file.id and kept.given == given:
         return kept
     st.session_state.pop("tail", None)
-    if not os.path.isfile(path):
+    source = _source(path, log, options_of(**dict(given)))
+    if source is None:
         return None
-    options = options_of(**dict(given))
-    live = Live(log.name, options, lambda: text_again(path, log.name, options))
-    tail = Tail(log.file.id, given, Follower(path), live)
+    tail = Tail(log.file.id, given, source)
     with st.spinner("Reading up to its end"):
         _poll(tail)
-        if live.analysis() is None:  # not a plain text
+        if source.analysis() is None:  # not a plain text
             return None
-    tail.dirty = tail.follower.size != log.analysis.source.size
+    tail.dirty = source.size != log.analysis.source.size
     st.session_state["tail"] = tail
     return tail
 
 
+def _source(path: str, log: Log, options: Options) -> Source | None:
+    if log.analysis.source.reader == EVENTS:
+        from logparse.live_events import LiveEvents
+
+        # A folder of several runs is read as a whole.
+        return LiveEvents(path, options) if log.name == printable(path) else None
+    if not os.path.isfile(path):
+        return None
+    return TextSource(path, options, log.name, lambda: text_again(path, log.name, options))
+
+
 def _poll(tail: Tail) -> bool:
     """Read what is new; False if the file is another one now."""
-    for item in tail.follower.poll():
-        if isinstance(item, News):
+    for item in tail.source.poll():
+        if isinstance(item, News) and item.kind not in GOES_ON:
             return False
-        tail.live.feed(item)
         tail.dirty = True
     return True
 
@@ -113,7 +124,7 @@ def _read_on(store: Store, file: File, tail: Tail) -> bool:
     if not tail.dirty or time.monotonic() < tail.due:
         return False
     begun = time.monotonic()
-    found = tail.live.analysis()
+    found = tail.source.analysis()
     tail.due = time.monotonic() + COST * (time.monotonic() - begun)
     tail.dirty = False
     if found is None:

@@ -7,11 +7,10 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from logparse.reading import remote
-from logparse.reading.event_names import PARTS, is_event_file
+from logparse.reading.event_names import events_in
 from logparse.reading.paths import expand, logs_at, open_file, split_spec
 from logparse.reading.remote import is_url
 
@@ -109,30 +108,9 @@ def _stamp(path: str) -> tuple[str, int]:
     return digest("\n".join(parts)) if parts else "", size
 
 
-def stamp_of(path: str) -> str:
-    """Changes when an event file, or one of those in a folder, grows; empty where there is none."""
-    sizes = []
-    for place in _files(path):
-        try:
-            sizes.append(f"{place}:{os.path.getsize(place)}")
-        except OSError:  # gone since it was listed
-            continue
-    return "\n".join(sizes)
-
-
-def _files(path: str) -> Iterator[str]:
+def _files(path: str) -> list[str]:
     """The file itself; of the folder of a run its event files."""
-    if not os.path.isdir(path):
-        yield path
-        return
-    for part in ("", *PARTS):
-        folder = os.path.join(path, part)
-        if os.path.isdir(folder):
-            yield from (
-                os.path.join(folder, name)
-                for name in sorted(os.listdir(folder))
-                if is_event_file(name)
-            )
+    return events_in(path) if os.path.isdir(path) else [path]
 
 
 def content_hash(path: str) -> str:
@@ -142,7 +120,7 @@ def content_hash(path: str) -> str:
         OSError: it cannot be read.
         SourceError: the same, of a URL.
     """
-    places = [file.url for file in remote.find(path)] if is_url(path) else list(_files(path))
+    places = [file.url for file in remote.find(path)] if is_url(path) else _files(path)
     digests = []
     for place in places:
         with open_file(place, None) as file:

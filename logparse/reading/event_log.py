@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import accumulate
@@ -18,10 +18,8 @@ from logparse.errors import NotALogError
 from logparse.reading.detect import EVENTS
 from logparse.reading.event_names import PARTS, Restarts
 from logparse.reading.event_runs import (
-    EventFile,
     EventRun,
     Segment,
-    group_runs,
     stream_scalars,
 )
 from logparse.reading.event_shapes import Shapes
@@ -65,20 +63,14 @@ class EventLog:
     def __init__(
         self,
         title: str,
-        files: Iterable[EventFile],
+        segments: list[Segment],
         *,
-        own_name: str = "",
         restarts: Restarts = "keep",
         sha256: bool = False,
     ) -> None:
-        """Files of one run; ``title`` is what it is called, ``own_name`` as in ``group_runs``.
-
-        Raises:
-            SourceError: a file cannot be read.
-        """
-        self.title = title
-        self.segments = [s for run in group_runs(files, own_name).values() for s in run]
-        self.reason = f"{len(self.segments)} file{'s' if len(self.segments) > 1 else ''} of events"
+        """Files of one run in order of time; ``title`` is what it is called."""
+        self.title, self.segments = title, segments
+        self.reason = f"{len(segments)} file{'s' if len(segments) > 1 else ''} of events"
         self.sha256: str | None = None
         self.plain = False
         self.tags = TagSummary()
@@ -178,10 +170,9 @@ class EventLog:
         segment = self.segments[index]
         plugins = self._plugins[segment.part]
         self._before[index] = copy.deepcopy(plugins)
-        reader = EventsReader(self._shapes, plugins)
         kept: list[Scalars] | None = []
         look = sha.update if sha else lambda block: None
-        for block in stream_scalars(segment, reader, look=look):
+        for block in self._stream(index, plugins, look=look):
             self.tags.add(segment.part, block)
             if kept is not None:
                 kept.append(block)
@@ -194,9 +185,20 @@ class EventLog:
             self._kept[index] = kept
 
     def _again(self, index: int) -> Iterator[Scalars]:
-        segment = self.segments[index]
-        reader = EventsReader(self._shapes, copy.deepcopy(self._before[index]))
-        return stream_scalars(segment, reader, size=segment.account.size)
+        size = self.segments[index].account.size
+        return self._stream(index, copy.deepcopy(self._before[index]), size=size)
+
+    def _stream(
+        self,
+        index: int,
+        plugins: Plugins,
+        *,
+        look: Callable[[bytes], None] = lambda block: None,
+        size: int | None = None,
+    ) -> Iterator[Scalars]:
+        """The scalars of a segment from its file; the arguments are as of ``stream_scalars``."""
+        reader = EventsReader(self._shapes, plugins)
+        return stream_scalars(self.segments[index], reader, look=look, size=size)
 
     def _said(self) -> list[Event]:
         """What is worth a message about the files, after all updates."""

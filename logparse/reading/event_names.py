@@ -1,7 +1,8 @@
-"""Names of files in, which are event files and to which run each belongs; nothing is opened."""
+"""Names of files in, which are event files and to which run each belongs; no file is opened."""
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -26,6 +27,24 @@ def is_event_file(name: str) -> bool:
     """Whether a file of this name is taken for an event file."""
     base = name.rsplit("/", 1)[-1]
     return "tfevents" in base and not base.endswith(_EMPTY_PROFILE)
+
+
+def events_in(folder: str) -> list[str]:
+    """Paths of the event files of the run in a folder and its parts, by name.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    found = []
+    for part in ("", *PARTS):
+        inner = os.path.join(folder, part) if part else folder
+        if os.path.isdir(inner):
+            found += [
+                os.path.join(inner, name)
+                for name in sorted(os.listdir(inner))
+                if is_event_file(name) and not name.startswith(".")
+            ]
+    return found
 
 
 def is_empty_profile(name: str) -> bool:

@@ -35,7 +35,8 @@ from logparse.reading.unpack import Meter, Unpacked, compression
 if TYPE_CHECKING:
     import polars as pl
 
-_HEAD_BYTES = 1 << 12
+HEAD_BYTES = 1 << 12
+"""First bytes of a file that tell when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def stream_scalars(
         yield reader.framer.finish()
 
     yield from map(reader.take, ahead(frames()))
-    _settle(segment, reader)
+    settle(segment, reader)
 
 
 class _Task(NamedTuple):
@@ -216,7 +217,7 @@ def _take(found: list[tuple[_Task, Frames, bool]]) -> None:
     for (task, _, last), scalars in zip(found, take_together(together), strict=True):
         task.scalars.append(scalars)
         if last:
-            _settle(task.segment, task.reader)
+            settle(task.segment, task.reader)
 
 
 def _framed(tasks: list[_Task]) -> Iterator[list[tuple[_Task, Frames, bool]]]:
@@ -253,7 +254,7 @@ def _framed(tasks: list[_Task]) -> Iterator[list[tuple[_Task, Frames, bool]]]:
     yield waiting
 
 
-def _settle(segment: Segment, reader: EventsReader) -> None:
+def settle(segment: Segment, reader: EventsReader) -> None:
     """Note what became of a file's bytes."""
     segment.account, segment.kinds, segment.records = reader.account, reader.kinds, reader.records
     segment.rejects, segment.reject_counts = reader.rejects, reader.reject_counts
@@ -274,37 +275,42 @@ def group_runs(files: Iterable[EventFile], own_name: str = "") -> dict[str, list
         if len(segments) > 1:
             for segment in segments:
                 with _Opened(segment.file) as stream:
-                    segment.started = _started(stream.read(_HEAD_BYTES))
-        # Files without an event come last: nothing says when they began.
-        segments.sort(key=lambda s: (isnan(s.started), s.started, s.file.name))
-        count: Counter[str] = Counter()
-        trained = any(segment.part == "train" for segment in segments)
-        for segment in segments:
-            count[segment.part] += 1
-            joined = segment.part == "validation" and trained
-            segment.number = max(1, count["train"]) if joined else count[segment.part]
+                    segment.started = started(stream.read(HEAD_BYTES))
+        put_in_order(segments)
     return dict(sorted(runs.items()))
 
 
-def _started(head: bytes) -> float:
+def put_in_order(segments: list[Segment]) -> None:
+    """Sort the files of one run, whose first times are known, and number them."""
+    # Files without an event come last: nothing says when they began.
+    segments.sort(key=lambda s: (isnan(s.started), s.started, s.file.name))
+    count: Counter[str] = Counter()
+    trained = any(segment.part == "train" for segment in segments)
+    for segment in segments:
+        count[segment.part] += 1
+        joined = segment.part == "validation" and trained
+        segment.number = max(1, count["train"]) if joined else count[segment.part]
+
+
+def started(head: bytes) -> float:
     """When a file began: the wall time of its first event beyond the version, else of that.
 
     The version is stamped in whole seconds, in which one fit can end and another begin. Only the
     head of the file is known, so the event's checksum is not looked at: this orders, no more.
     """
-    frames = Framer().feed(head[:_HEAD_BYTES])
+    frames = Framer().feed(head[:HEAD_BYTES])
     places = frames.starts.tolist()
     if len(places):
         places.append(places[-1] + int(frames.lengths[-1]) + FRAME_BYTES)
-    started = float("nan")
+    found = float("nan")
     for place in places:
         body = head[place + HEADER_BYTES : place + HEADER_BYTES + _VERSION_AT + 1]
         if len(body) <= _VERSION_AT or body[0] != _WALL_TIME_KEY:
             continue
-        started = float(np.frombuffer(body, "<f8", 1, 1)[0])
+        found = float(np.frombuffer(body, "<f8", 1, 1)[0])
         if body[_VERSION_AT] != _VERSION_KEY:
             break
-    return started
+    return found
 
 
 _WALL_TIME_KEY, _VERSION_KEY, _VERSION_AT = 0x09, 0x1A, 9
@@ -315,7 +321,7 @@ def _blocks(segment: Segment) -> Iterator[bytes]:
     with _Opened(segment.file) as stream:
         while block := stream.read(BLOCK_BYTES):
             if isnan(segment.started):
-                segment.started = _started(block)
+                segment.started = started(block)
             yield block
         segment.damage = stream.damage
 

@@ -25,12 +25,20 @@ ROTATED_KEPT = 100
 """Highest number of a rotated file that is looked for: ``train.log.1`` is the newest."""
 
 
+GOES_ON = ("appeared", "new file", "renamed", "replaced by a longer copy")
+"""Kinds of news after which what was read before still holds."""
+
+ANEW = ("truncated", "copied and truncated", "rotated", "replaced")
+"""Kinds of news after which another content begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """What happened to a file.
 
-    ``kind`` is ``appeared``, ``truncated``, ``copied and truncated``, ``renamed``, ``rotated``,
-    ``replaced``, ``replaced by a longer copy`` or ``deleted``.
+    ``kind`` is ``appeared``, ``new file`` (one more of a run), ``truncated``,
+    ``copied and truncated``, ``renamed``, ``rotated``, ``replaced``,
+    ``replaced by a longer copy`` or ``deleted``.
     """
 
     kind: str
@@ -43,11 +51,15 @@ class Follower:
     Attributes:
         path: its name.
         size: bytes given so far.
+        copies: files from which the rest of a content that is gone was read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, text: bool = True) -> None:
+        """``text`` says that lines are to be kept apart, and NUL bytes are no content."""
         self.path = path
         self.size = 0
+        self.copies: set[str] = set()
+        self._text = text
         self._file: BinaryIO | None = None
         self._status: os.stat_result | None = None
         self._at = 0
@@ -60,7 +72,7 @@ class Follower:
     def poll(self) -> Iterator[bytes | News]:
         """What came since the last call: bytes, and news in between where they happened.
 
-        Where the file starts anew a line break is given first, so that a line that was cut off
+        Where a text starts anew a line break is given first, so that a line that was cut off
         there does not run into the next. Where it was renamed and goes on it is not.
 
         Raises:
@@ -84,6 +96,15 @@ class Follower:
         if self._file:
             self._file.close()
             self._file = None
+
+    def moves_to(self, path: str) -> bool:
+        """Whether the file that is read is there under this name now; then it is followed there."""
+        if self._file is None or not os.path.exists(path):
+            return False
+        if not os.path.samestat(os.stat(path), os.fstat(self._file.fileno())):
+            return False
+        self.path = path
+        return True
 
     def _first(self) -> Iterator[bytes | News]:
         if self._named() is None:
@@ -133,7 +154,7 @@ class Follower:
             if not data:
                 return
             whole = len(data)
-            if not self._tail:
+            if not self._tail and self._text:
                 # A writer that was not told of the truncation goes on where it was: a hole.
                 data = data.lstrip(b"\0") if self.size else data
             self._at += whole
@@ -152,12 +173,14 @@ class Follower:
         copy = self._copy()
         if copy:
             name, rest = copy
+            self.copies.add(os.path.join(os.path.dirname(self.path), name))
             self.size += len(rest)
             yield rest
             yield News("copied and truncated", f"was copied to {printable(name)} and truncated")
         else:
             yield News("truncated", "was truncated; it is read from its beginning")
-            yield b"\n"
+            if self._text:
+                yield b"\n"
         self._begin()
 
     def _before(self, file: BinaryIO) -> bytes:
@@ -214,7 +237,8 @@ class Follower:
         self._away = False
         if kept.st_nlink:
             yield News("rotated", "was renamed and begun anew")
-            yield from self._between(kept)
+            if self._text:
+                yield from self._between(kept)
         elif self._beyond(self.path) is not None:
             yield News("replaced by a longer copy", "was replaced by a copy that goes on")
             at, tail, digest = self._at, self._tail, self._digest
@@ -225,7 +249,8 @@ class Follower:
             return
         else:
             yield News("replaced", "was replaced; the new one is read from its beginning")
-            yield b"\n"
+            if self._text:
+                yield b"\n"
         self._file.close()
         self._open()
         yield from self._read()

@@ -75,7 +75,7 @@ def _runs_joined(folder: str, own_name: str, files: dict[str, str]) -> list[str]
     """
     found: dict[str, None] = {}
     for name, path in files.items():
-        if is_event_file(name) and not _is_text(path):
+        if is_event_file(name) and not is_text(path):
             run = run_of(name, own_name)[0]
             found[folder if run == "." else f"{folder.rstrip('/')}/{run}"] = None
         else:
@@ -83,7 +83,7 @@ def _runs_joined(folder: str, own_name: str, files: dict[str, str]) -> list[str]
     return list(found)
 
 
-def _is_text(path: str) -> bool:
+def is_text(path: str) -> bool:
     """Whether a file is no event file in spite of its name, like ``tfevents.log``."""
     if os.path.basename(path).startswith("events.out.tfevents") or is_url(path):
         return False

@@ -6,6 +6,7 @@ what the scalars of a Keras run mean.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from dataclasses import dataclass
 
@@ -127,6 +128,10 @@ class EventsReader:
     def finish(self) -> Scalars:
         """What the end of the file settles. A record cut short stays in ``account.pending``."""
         return self.take(self.framer.finish())
+
+    def copy(self) -> EventsReader:
+        """One that goes on by itself from here; it shares the shapes."""
+        return copy.deepcopy(self, {id(x): x for x in (self._shapes, self.tags)})
 
     def take(self, frames: Frames) -> Scalars:
         """Scalars of the records that ``framer`` found."""
@@ -334,6 +339,13 @@ def _merge(fast: _Rows, slow: _Rows) -> _Rows:
     pairs = (np.concatenate([getattr(fast, x), getattr(slow, x)]) for x in _Rows.__slots__)
     both = _Rows(*pairs)
     return both.take(np.argsort(both.at, kind="stable"))
+
+
+def joined(blocks: list[Scalars]) -> Scalars:
+    """Blocks of one file that follow each other as one."""
+    fields = ("byte", "wall_time", "step", "tag", "value", "dtype")
+    columns = (np.concatenate([getattr(block, name) for block in blocks]) for name in fields)
+    return Scalars(blocks[0].first, *columns)
 
 
 def no_scalars(first: int = 0) -> Scalars:

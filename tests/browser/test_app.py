@@ -154,6 +154,29 @@ def test_a_log_is_followed_while_it_grows(tab: OpenTab, sample_logs: Path, tmp_p
         clean(visit)
 
 
+def test_event_files_are_followed_while_they_grow(
+    tab: OpenTab, sample_logs: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(sample_logs / "tensorboard" / "two_fits", whole)
+    run = tmp_path / "run"
+    (run / "train").mkdir(parents=True)
+    first, second = sorted((whole / "train").glob("*tfevents*"))
+    data = first.read_bytes()
+    (run / "train" / first.name).write_bytes(data[: data.index(b"epoch_loss") + 2000])
+    with serving(run) as address:
+        visit = tab()
+        page = visit.open(address)
+        expect(page.get_by_text("One training run: 1 epoch of")).to_be_visible(timeout=20_000)
+        settled(page).get_by_text("Follow this log").click()
+        expect(page.get_by_text("last written at")).to_be_visible()
+        (run / "train" / first.name).write_bytes(data)
+        expect(page.get_by_text("One training run: 3 epochs")).to_be_visible(timeout=20_000)
+        shutil.copy(second, run / "train" / second.name)
+        expect(page.get_by_text("One training run: 5 epochs")).to_be_visible(timeout=20_000)
+        clean(visit)
+
+
 def test_two_visitors_never_see_each_others_logs(
     app: str, tab: OpenTab, sample_logs: Path, tmp_path: Path
 ) -> None:
