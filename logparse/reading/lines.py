@@ -33,6 +33,8 @@ _ESCAPES = re.compile(
     rb"\\u00(?:08|0[dD]|0[aA])|\\b(?=\\[bru]|\")|\\r(?=\\u001b|\\n|\"| *\d+/)|\\n(?=\")"
 )
 _MEANS = {b"8": b"\b", b"b": b"\b", b"d": b"\r", b"r": b"\r", b"a": b"\v", b"n": b"\v"}
+_ESCAPE_BYTES = 8
+"""Bytes of any escape, with what must follow it."""
 _SKIP_TAIL = 16
 """Bytes kept of a line that is being skipped, so that an escape across two blocks is seen."""
 
@@ -148,8 +150,9 @@ class Splitter:
         breaks = _breaks_after(text, buffer[:size], starts, ends)
         done = size
         if not last and len(ends) and not self._complete(text, size, int(ends[-1])):
-            done = int(starts[-1])
-            starts, ends = starts[:-1], ends[:-1]
+            late = 2 if _may_become_break(text, size, starts, ends) else 1
+            done = int(starts[-late])
+            starts, ends = starts[:-late], ends[:-late]
         # Line breaks before each stretch, and at last before ``done``.
         passed = self._line + np.concatenate([[0], np.cumsum(breaks[: len(starts) + 1])])
         cut = bool(last and len(ends) and ends[-1] == size)
@@ -226,6 +229,13 @@ class Splitter:
         if not gap[-1]:
             edges = np.append(edges, size)
         return edges[::2], edges[1::2]
+
+
+def _may_become_break(text: bytes, size: int, starts: Ints, ends: Ints) -> bool:
+    """Whether the last stretch may begin with a cut escape for the \\n of a \\r\\n."""
+    at = int(starts[-1])
+    after_return = len(ends) > 1 and int(ends[-2]) + 1 == at and text[at - 1] == 13
+    return after_return and size - at < _ESCAPE_BYTES and text[at] in b"\\#"
 
 
 def _ended(buffer: NDArray[np.uint8], ends: Ints) -> NDArray[np.bool_]:

@@ -55,6 +55,8 @@ def split(data: bytes, cuts: list[int]) -> tuple[list[Stretch], int, list[tuple[
         (b"a#010#015b#012", [(0, b"a", 1, False), (9, b"b", 1, True)]),
         (rb"a\u0008\u000Db\u000a", [(0, b"a", 1, False), (13, b"b", 1, True)]),
         (rb'a\b\b\r1/2\n"', [(0, b"a", 1, False), (7, b"1/2", 1, True), (12, b'"', 1, False)]),
+        (b'a\r\\n"b', [(0, b"a", 1, True), (4, b'"b', 1, False)]),
+        (b"a\r#012b\r#01", [(0, b"a", 1, True), (6, b"b", 1, False), (8, b"#01", 1, False)]),
         # Without a sign of JSON these are letters: a Windows path.
         (rb"C:\bin\run\new", [(0, rb"C:\bin\run\new", 1, False)]),
         (b"a#01b^Ac", [(0, b"a#01b^Ac", 1, False)]),
