@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from logparse.ahead import ahead
+from logparse.apart import apart, possible
 from logparse.errors import NotALogError
 from logparse.reading.detect import (
     EVENTS,
@@ -17,11 +18,20 @@ from logparse.reading.detect import (
     not_a_log,
     reader_named,
 )
+from logparse.reading.keras_log import KerasLog
 from logparse.reading.records import Account, Chunk
 from logparse.reading.source import Source
 
+Item = TypeVar("Item")
+
 Progress = Callable[[str, int, int | None], None]
 """Is told of each block read: name of the log, bytes so far, bytes in all if known; may raise."""
+
+
+APART_BYTES = 32 << 20
+"""Size of a log from which another process reads it: to begin one costs as much as a few MB."""
+
+_OF_SOURCE = ("size", "encoding", "bom", "damage", "sha256")
 
 
 class Log(Protocol):
@@ -116,6 +126,7 @@ class Recognised:
     Attributes:
         reader: name of the reader.
         reason: why it is taken.
+        watched: somebody is told of each block read.
     """
 
     def __init__(
@@ -133,6 +144,7 @@ class Recognised:
             SourceError: it cannot be read.
         """
         self.source = source
+        self.watched = progress is not None
         self.head, rest = head_of(watched(source, progress))
         reader, self.reason = choose(self.head, asked, search=search)
         if reader is None:
@@ -165,6 +177,13 @@ class ReaderLog:
     def summary(self) -> object | None:
         """What it printed of models."""
         return getattr(self.reader, "summary", None)
+
+
+class _End(NamedTuple):
+    """What is known of a log when all of it is read."""
+
+    reader: Reader
+    source: dict[str, object]
 
 
 class TextLog(ReaderLog):
@@ -201,27 +220,55 @@ class TextLog(ReaderLog):
         return not_a_log(self.title, self._found.head)
 
     def chunks(self) -> Iterator[Chunk]:
-        """Chunks of the log, in order."""
-        return chunks_of(self.reader, iter(self._found.blocks))
+        """Chunks of the log, in order; those of a large log are made in another process."""
+        read = chunks_of(self.reader, iter(self._found.blocks))
+        if self._worth_a_process() and possible():
+            return self._chunks_from(ahead(apart(self._with_end(read))))
+        return ahead_after(2, read)
+
+    def _worth_a_process(self) -> bool:
+        """Whether it is large, and a file of its own, whose reading leaves nothing behind here."""
+        source = self._found.source
+        own = source.path is not None and source.member is None and not self._found.watched
+        large = source.size is not None and source.size >= APART_BYTES
+        return own and large and isinstance(self.reader, KerasLog)
+
+    def _with_end(self, chunks: Iterator[Chunk]) -> Iterator[Chunk | _End]:
+        yield from chunks
+        source = self._found.source
+        yield _End(self.reader, {name: getattr(source, name) for name in _OF_SOURCE})
+
+    def _chunks_from(self, made: Iterator[Chunk | _End]) -> Iterator[Chunk]:
+        """Chunks made in another process, and at the end what became known there."""
+        for each in _polars_meanwhile(made):
+            if isinstance(each, Chunk):
+                yield each
+                continue
+            self.reader = each.reader
+            for name, value in each.source.items():
+                setattr(self._found.source, name, value)
 
 
 def chunks_of(reader: Reader, blocks: Iterator[bytes]) -> Iterator[Chunk]:
-    """Chunks of a log; from the second block on, a thread reads while the last one is analysed."""
+    """Chunks of a log."""
+    for block in blocks:
+        yield reader.feed(block)
+    yield reader.finish()
 
-    def read() -> Iterator[Chunk]:
-        for block in blocks:
-            yield reader.feed(block)
-        yield reader.finish()
 
-    chunks = read()
-    for _ in range(2):
+def ahead_after(few: int, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The chunks; from the ``few``-th on, a thread reads while the last one is analysed."""
+    for _ in range(few):
         first = next(chunks, None)
         if first is None:
             return
         yield first
-    rest = ahead(chunks)
-    for chunk in rest:
-        # The tables will need it; here the import passes while the thread reads.
+    yield from _polars_meanwhile(ahead(chunks))
+
+
+def _polars_meanwhile(items: Iterator[Item]) -> Iterator[Item]:
+    """The items; the tables will need polars, and its import passes while they are made."""
+    for item in items:
         import polars  # noqa: F401
 
-        yield chunk
+        yield item

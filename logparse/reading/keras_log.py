@@ -41,6 +41,7 @@ _CODED = re.compile(rb"(?:\\[ux0]|#0)[0-9A-Fa-f]{2,4}")
 """Characters in the notations of JSON and syslog: their digits are no numbers."""
 _CONVINCED = 10
 """Progress lines that settle what a log is."""
+_KNOWN = ("account", "channels", "summary", "metrics", "lines")
 _FAR = 0.05
 """A metric last seen above this is not about to be printed as %.4e, which starts at 0.001."""
 
@@ -56,6 +57,7 @@ class KerasLog:
         channels: marks of workers met in prefixes, by number.
         summary: layers and totals of the model summaries met.
         metrics: names of metrics, numbered in the order in which the log first shows them.
+        lines: begun so far.
     """
 
     name = "keras"
@@ -65,6 +67,7 @@ class KerasLog:
         self.channels = Channels()
         self.summary = SummaryReader()
         self.metrics: dict[str, int] = {}
+        self.lines = 1
         self._finder = Finder(_learn)
         self._splitter = Splitter(self._find)
         self._templates: dict[tuple[int, int], list[Template]] = {}
@@ -92,10 +95,9 @@ class KerasLog:
             return 0.6, f"{_count(headers, 'epoch header')} of Keras, no progress line yet"
         return 0.0, "no progress line of Keras"
 
-    @property
-    def lines(self) -> int:
-        """Lines begun so far."""
-        return self._splitter.lines
+    def __getstate__(self) -> dict[str, object]:
+        """What it knows of its log, for another process; there, nothing more is read."""
+        return {name: getattr(self, name) for name in _KNOWN}
 
     def feed(self, block: bytes) -> Chunk:
         """Updates, events and rejects that are complete once ``block`` has come."""
@@ -119,6 +121,7 @@ class KerasLog:
         account.ignored["line breaks and backspaces"] += part.separators
         account.pending = 0
         account.pending = self._fed - account.size
+        self.lines = self._splitter.lines
         for name, values in chunk.updates.values.items():
             shown = np.flatnonzero(chunk.updates.decimals[name])
             if len(shown):

@@ -232,7 +232,7 @@ class Splitter:
 
 
 def _may_become_break(text: bytes, size: int, starts: Ints, ends: Ints) -> bool:
-    """Whether the last stretch may begin with a cut escape for the \\n of a \\r\\n."""
+    """Whether the last stretch may begin the escape of a line break, behind a carriage return."""
     at = int(starts[-1])
     after_return = len(ends) > 1 and int(ends[-2]) + 1 == at and text[at - 1] == 13
     return after_return and size - at < _ESCAPE_BYTES and text[at] in b"\\#"

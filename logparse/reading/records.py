@@ -129,6 +129,16 @@ class Updates:
             order=order,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Its fields, for another process; of a column without a number, only the length."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        empty = {name: len(fields[name]) for name in TIMES if fields[name].base is _NANS}
+        return fields | empty
+
+    def __setstate__(self, fields: dict[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self, name, nans(value) if isinstance(value, int) else value)
+
 
 def no_updates() -> Updates:
     """Updates without a row."""

@@ -18,6 +18,7 @@ class Sha256:
         self._digest = hashlib.sha256()
         self._worker: ThreadPoolExecutor | None = None
         self._last: Future[None] | None = None
+        self._begun = False
 
     def __enter__(self) -> Self:
         return self
@@ -28,8 +29,9 @@ class Sha256:
 
     def update(self, block: bytes) -> None:
         """Adds a block; waits for the one before, so that no more than one is kept."""
-        if len(block) < limits.BLOCK_BYTES and not self._worker:
-            self._digest.update(block)  # a short log: no thread needed
+        if not self._worker and (len(block) < limits.BLOCK_BYTES or not self._begun):
+            self._digest.update(block)  # it may be a short log, for which no thread is needed
+            self._begun = True
             return
         if self._worker is None:
             from concurrent.futures import ThreadPoolExecutor

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from logparse.apart import THREADS
 from logparse.reports.safe import shorten
 
 WAIT = 1.0
@@ -30,7 +31,9 @@ def progress(name: str, *, quiet: bool) -> Iterator[None]:
         yield
         return
     done = threading.Event()
-    ticker = threading.Thread(target=_tick, args=(shorten(name, NAME), done), daemon=True)
+    ticker = threading.Thread(
+        target=_tick, args=(shorten(name, NAME), done), name=f"{THREADS}progress", daemon=True
+    )
     ticker.start()
     try:
         yield
