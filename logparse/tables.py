@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -293,10 +294,23 @@ def frame(name: str, columns: dict[str, Any]) -> pl.DataFrame:
     """
     import polars as pl
 
-    fixed = schema(name)
+    fixed = _schema(name)
+    if columns.keys() == fixed.keys() and not any(map(len, columns.values())):
+        return _nothing(name)
     series = [_series(key, columns[key], kind) for key, kind in fixed.items()]
     series += [values.alias(key) for key, values in columns.items() if key not in fixed]
     return pl.DataFrame(series)
+
+
+_schema = cache(schema)
+
+
+@cache
+def _nothing(name: str) -> pl.DataFrame:
+    """A table without rows; frames are not changed in place, so one serves for all logs."""
+    import polars as pl
+
+    return pl.DataFrame(schema=schema(name))
 
 
 def _series(name: str, values: Any, kind: Any) -> pl.Series:
@@ -305,8 +319,9 @@ def _series(name: str, values: Any, kind: Any) -> pl.Series:
 
     if isinstance(values, np.ndarray) and values.dtype.kind == "f":
         finite = np.isfinite(values)
-        series = pl.Series(name, values)
-        if not finite.all():
-            series = series.set(pl.Series(~finite), None)
-        return series.cast(kind)
+        if finite.all():
+            series = pl.Series(name, values)
+        else:
+            series = pl.Series(name, np.where(finite, values, np.nan), nan_to_null=True)
+        return series if series.dtype == kind else series.cast(kind)
     return pl.Series(name, values, dtype=kind)

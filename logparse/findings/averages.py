@@ -19,7 +19,7 @@ from logparse.findings.jumps import (
     groups,
     higher_is_better,
 )
-from logparse.findings.registry import Finding, Tables, first_lines, rule
+from logparse.findings.registry import Finding, Tables, first_lines, rows_of, rule
 from logparse.findings.wording import number
 from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
 
@@ -196,17 +196,13 @@ def real_jump(tables: Tables) -> Iterable[Finding]:
 
 def _cause(tables: Tables, found: list[Jump]) -> tuple[str, str]:
     """What may have made a real jump, and what to do."""
-    import polars as pl
-
     jump = found[0]
-    texts = tables.messages.filter(
-        (pl.col("run") == jump.run)
-        & pl.col("epoch").is_in([jump.epoch - 1, jump.epoch])
-        & pl.col("kind").is_in(list(SCHEDULES))
-    )
-    if len(texts):
+    near = jump.epoch - 1, jump.epoch
+    for run, epoch, kind, line in rows_of(tables.messages, "run", "epoch", "kind", "line"):
+        if run != jump.run or epoch not in near or kind not in SCHEDULES:
+            continue
         return (
-            f"The learning rate changed there (line {texts['line'][0]}).",
+            f"The learning rate changed there (line {line}).",
             "The schedule works: compare the levels on either side to see what it brought.",
         )
     better = (jump.remainder > 0) == higher_is_better(jump.metric)

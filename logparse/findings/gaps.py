@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logparse.findings.registry import Tables
+from logparse.findings.registry import Tables, once, rows_of
 from logparse.reading.records import Floats, Ints
 
 FEWEST_GAPS = 3
@@ -35,6 +35,7 @@ class Gaps:
     """The gap may be a slow first step: events do not tell when an epoch began."""
 
 
+@once
 def all_gaps(tables: Tables) -> list[Gaps]:
     """Runs with at least one gap known.
 
@@ -43,7 +44,10 @@ def all_gaps(tables: Tables) -> list[Gaps]:
     events it goes from the end of an epoch to where the next began if its first step was usual.
     """
     found: list[Gaps] = []
-    readers = dict(tables.runs.select("run", "reader").iter_rows()) if tables.runs.height else {}
+    began = tables.epochs["began"]
+    if began.null_count() == len(began):
+        return found
+    readers = dict(rows_of(tables.runs, "run", "reader")) if tables.runs.height else {}
     for frame in tables.epochs.partition_by("run", maintain_order=True):
         if len(frame) < 2:
             continue

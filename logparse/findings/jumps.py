@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from logparse.findings.registry import Tables, once
+from logparse.findings.registry import Tables, once, rows_of
 from logparse.training.laws import kind_of_metric
 
 if TYPE_CHECKING:
@@ -147,17 +147,23 @@ def _groups(tables: Tables) -> Iterator[Group]:
     lines: dict[tuple[int, int], int] = {}
     whole: dict[tuple[int, int], int | None] = {}
     if set(keys) <= set(tables.epochs.columns):
-        rows = tables.epochs.select(keys).iter_rows()
+        rows = rows_of(tables.epochs, *keys)
         lines = {(run, epoch): updates for run, epoch, updates in rows}
     if "of" in tables.epochs.columns:
-        rows = tables.epochs.select("run", "epoch", "of").iter_rows()
+        rows = rows_of(tables.epochs, "run", "epoch", "of")
         whole = {(run, epoch): of for run, epoch, of in rows}
-    for (run, metric), part in frame.group_by(["run", "metric"], maintain_order=True):
-        part = part.sort("epoch")
-        numbers = {name: _floats(part, name) for name in NUMBERS}
-        updates = [lines.get((int(str(run)), epoch)) for epoch in part["epoch"].to_list()]
-        steps = np.array([whole.get((int(str(run)), epoch)) for epoch in part["epoch"]], float)
-        yield Group(int(str(run)), str(metric), part["epoch"].to_numpy(), numbers, updates, steps)
+    places: dict[tuple[int, str], list[int]] = {}
+    for i, key in enumerate(rows_of(frame, "run", "metric")):
+        places.setdefault((key[0], key[1]), []).append(i)
+    numbers = {name: _floats(frame, name) for name in NUMBERS}
+    epoch = frame["epoch"].to_numpy()
+    for (run, metric), at in places.items():
+        at.sort(key=epoch.__getitem__)
+        mine = epoch[at]
+        updates = [lines.get((run, one)) for one in mine.tolist()]
+        steps = np.array([whole.get((run, one)) for one in mine.tolist()], float)
+        own = {name: column[at] for name, column in numbers.items()}
+        yield Group(run, metric, mine, own, updates, steps)
 
 
 def _floats(frame: pl.DataFrame, name: str) -> Floats:

@@ -32,7 +32,7 @@ from logparse.findings.curves import (
     slope,
     spikes,
 )
-from logparse.findings.registry import Finding, Tables, first_lines, rule
+from logparse.findings.registry import Finding, Tables, all_finite, first_lines, rule
 from logparse.findings.wording import count, long_duration, number
 
 
@@ -57,6 +57,8 @@ from logparse.findings.wording import count, long_duration, number
 )
 def not_finite(tables: Tables) -> Iterable[Finding]:
     """One finding for each run and metric: where it began."""
+    if all_finite(tables.metrics["shown"]) and all_finite(tables.metrics["first"]):
+        return
     odd = tables.metrics.filter(
         (~pl.col("shown").is_finite()).fill_null(False)
         | (~pl.col("first").is_finite()).fill_null(False)

@@ -12,7 +12,7 @@ import polars as pl
 
 from logparse.findings.curves import Curve, all_curves
 from logparse.findings.networks import Network, arithmetic, networks
-from logparse.findings.registry import Finding, Tables, first_lines, rule
+from logparse.findings.registry import Finding, Tables, first_lines, once, rows_of, rule
 from logparse.findings.wording import count, duration, long_duration, number, rounded
 
 FEWEST_AT_CHANCE = 3
@@ -83,7 +83,7 @@ class _Guess:
 )
 def at_chance(tables: Tables) -> Iterator[Finding]:
     """LP306."""
-    samples = dict(tables.runs.select("run", "samples").iter_rows())
+    samples = dict(rows_of(tables.runs, "run", "samples"))
     for curve, loss in _with_losses(all_curves(tables)):
         guess = _guess(curve, loss, networks(tables).get(curve.run))
         if guess is None:
@@ -214,11 +214,16 @@ def too_many_parameters(tables: Tables) -> Iterator[Finding]:
 
 def samples_of(tables: Tables, run: int) -> int | None:
     """Training samples of a run: told, or steps times batch size."""
-    row = tables.runs.filter(pl.col("run") == run).row(0, named=True)
-    if row["samples"]:
-        return int(row["samples"])
-    steps, size = row["steps_per_epoch"], row["batch_size"]
-    return int(steps * size) if steps and size else None
+    return _samples(tables)[run]
+
+
+@once
+def _samples(tables: Tables) -> dict[int, int | None]:
+    rows = rows_of(tables.runs, "run", "samples", "steps_per_epoch", "batch_size")
+    return {
+        run: int(samples) if samples else int(steps * size) if steps and size else None
+        for run, samples, steps, size in rows
+    }
 
 
 def _gap(tables: Tables, run: int) -> tuple[str, str, float] | None:

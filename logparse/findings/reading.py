@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.registry import Finding, Tables, rows_of, rule
 from logparse.limits import REJECTS_KEPT
 
 
@@ -38,6 +38,8 @@ def _s(count: int, noun: str) -> str:
 )
 def lines_not_understood(tables: Tables) -> Iterable[Finding]:
     """One finding, however many pieces there are."""
+    if tables.rejects.is_empty():
+        return
     rejects = tables.rejects.filter(pl.col("line").is_not_null())
     if rejects.is_empty():
         return
@@ -78,8 +80,11 @@ def lines_not_understood(tables: Tables) -> Iterable[Finding]:
 )
 def ends_inside_an_epoch(tables: Tables) -> Iterable[Finding]:
     """One finding for each run that ends so."""
-    last = tables.epochs.sort("run", "epoch").group_by("run", maintain_order=True).last()
-    for row in last.filter(~pl.col("complete")).iter_rows(named=True):
+    last: dict[int, tuple[int, int, bool]] = {}
+    for i, (run, epoch, complete) in enumerate(rows_of(tables.epochs, "run", "epoch", "complete")):
+        last[run] = max(last.get(run, (0, 0, True)), (epoch, i, complete))
+    for at in (i for _, (_, i, complete) in sorted(last.items()) if complete is False):
+        row = tables.epochs.row(at, named=True)
         of = f" of {row['of']:,}" if row["of"] else ""
         label = f" (Epoch {row['label']})" if row["label"] else ""
         done = f"after step {row['steps']:,}{of}" if row["steps"] else "before its first update"
@@ -119,6 +124,8 @@ def ends_inside_an_epoch(tables: Tables) -> Iterable[Finding]:
 )
 def interleaved_workers(tables: Tables) -> Iterable[Finding]:
     """One finding that counts the workers."""
+    if tables.runs.height < 2:
+        return
     runs = tables.runs.sort("first_line")
     before = pl.col("last_line").cum_max().shift(1)
     overlapping = runs.filter(pl.col("first_line") < before)
@@ -168,6 +175,8 @@ def interleaved_workers(tables: Tables) -> Iterable[Finding]:
 )
 def damaged_records(tables: Tables) -> Iterable[Finding]:
     """One finding, however many places there are."""
+    if tables.rejects.is_empty():
+        return
     rejects = tables.rejects.filter(pl.col("line").is_null())
     if rejects.is_empty():
         return

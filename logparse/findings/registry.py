@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
+
+import numpy as np
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,10 +51,21 @@ def once(make: Callable[[Tables], T]) -> Callable[[Tables], T]:
     return found
 
 
+def rows_of(frame: pl.DataFrame, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Some columns as rows: for a table of few rows far quicker than a query."""
+    return zip(*(frame[name].to_list() for name in names), strict=True)
+
+
+def all_finite(column: pl.Series) -> bool:
+    """Whether no value of a column is nan or infinite; nulls are none."""
+    finite = np.isfinite(column.to_numpy())
+    return int(np.count_nonzero(finite)) == len(column) - column.null_count()
+
+
 @once
 def first_lines(tables: Tables) -> dict[tuple[int, int], int]:
     """The first line of each epoch, by run and epoch."""
-    rows = tables.epochs.select("run", "epoch", "first_line").iter_rows()
+    rows = rows_of(tables.epochs, "run", "epoch", "first_line")
     return {(run, epoch): line for run, epoch, line in rows}
 
 

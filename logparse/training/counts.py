@@ -78,9 +78,11 @@ class CountEvidence:
             news = _news(y, half, step)
             for score, whole in ((self.once, ONCE), (self.twice, TWICE)):
                 rows = np.flatnonzero(fine & news & (step <= max(whole)) & ~final)
-                for row in rows.tolist():
-                    parts = whole[int(step[row])] * sizes
-                    score[1:] += _nats(y[row] * parts, half[row] * parts)
+                times = np.array([whole[k] for k in step[rows].tolist()], np.int64)
+                parts = times[:, None] * sizes
+                # Term after term, so that sums are rounded the same however the rows come.
+                for gain in _nats(y[rows, None] * parts, half[rows, None] * parts):
+                    score[1:] += gain
             last = fine & final
             self.ends.extend(
                 zip(step[last].tolist(), y[last].tolist(), half[last].tolist(), strict=True)
