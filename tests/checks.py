@@ -153,7 +153,7 @@ def tables(
     try:
         source: Any = _InPieces(data, cuts)
         log = stream.TextLog(stream.Recognised(source, reader))
-        found = analysis._analyze(Opened(log, Again(options)), options)
+        found = analysis.analysis_of_log(Opened(log, Again(options)), options)
     except NotALogError:
         return {}
     finally:
