@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from logparse.reports.epochs import Table
+from markupsafe import Markup
+
+from logparse.reports.html_table import table_html
 from logparse.reports.safe import visible
 from logparse.reports.sections import Section, charts, log_tables, page_epochs
 from logparse.reports.view import Group, account_table, tables, view
@@ -58,7 +60,7 @@ def summary(analysis: Analysis) -> str:
             name=shown.name,
             verdict=shown.verdict,
             groups=[_group(group, 1) for group in shown.groups],
-            tables=[_table(table) for table in tables(analysis, SUMMARY_ROWS)],
+            tables=[table_html(table) for table in tables(analysis, SUMMARY_ROWS)],
         )
     )
 
@@ -108,19 +110,16 @@ class HtmlReport:
 def _pages(
     logs: list[Json], failures: list[dict[str, str]], script: str, home: str = ""
 ) -> Iterator[str]:
-    from markupsafe import Markup
-
     environment = _environment()
     # Constant texts of this package, checked by their hashes; nothing of a log is in them.
     style = _source("page.css")
     own = _source("page.js")
-    settings = _tojson({"dark": _dark()})
     inline = [script_text()] if script == "inline" else []
     if inline:
         scripts = [f'<script type="text/plain" id="plotly">{_packed()}</script>']
     else:
         scripts = [str(Markup('<script src="{}"></script>').format(script))]
-    scripts.append(f'<script type="application/json" id="settings">{settings}</script>')
+    scripts.append(f'<script type="application/json" id="settings">{_settings()}</script>')
     scripts.append(f"<script>{own}</script>")
     names = [log["name"] for log in logs]
     title = names[0] if len(names) == 1 else f"{len(names)} logs"
@@ -128,7 +127,7 @@ def _pages(
         logs=logs,
         failures=failures,
         title=f"{title} - logparse",
-        version=version("logparse"),
+        version=_version(),
         home=home,
         policy=_policy(style, [*inline, own], shared=script != "inline"),
         style=Markup(style),  # noqa: S704
@@ -153,6 +152,7 @@ def _policy(style: str, scripts: Sequence[str], *, shared: bool) -> str:
     )
 
 
+@cache
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
@@ -161,16 +161,13 @@ def _hash(text: str) -> str:
 def _environment() -> jinja2.Environment:
     import jinja2
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("logparse.reports", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Browsers read no NaN: better no page than one whose charts are silently empty.
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
-    return environment
 
 
 @cache
@@ -180,16 +177,25 @@ def _source(name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
-def _tojson(value: Json) -> str:
-    import jinja2
+def _in_script(text: str) -> Markup:
+    """JSON that cannot end the element it stands in."""
+    for char in "<>&'":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return Markup(text)  # noqa: S704 - it has no markup any more
 
-    return str(jinja2.utils.htmlsafe_json_dumps(value, sort_keys=True))
+
+@cache
+def _settings() -> str:
+    """What the page's script knows: how charts look, and the colours of the dark theme."""
+    from logparse.reports.palette import recolored, template
+
+    settings = {"dark": recolored("dark"), "template": template("light")}
+    return _in_script(json.dumps(settings))
 
 
-def _dark() -> dict[str, str]:
-    from logparse.reports.palette import recolored
-
-    return recolored("dark")
+@cache
+def _version() -> str:
+    return version("logparse")
 
 
 def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
@@ -204,11 +210,11 @@ def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
         "groups": [_group(group, None if full else PLACES) for group in shown.groups],
         "charts": [_section(section, id) for section in charts(analysis, epochs)],
         "tables": [
-            {"title": table.title, "open": open, "table": _table(table)}
-            for table, open in log_tables(analysis, epochs, full=full)
+            {"title": table.title, "open": open, "table": table_html(table, f"{id}-table-{i}")}
+            for i, (table, open) in enumerate(log_tables(analysis, epochs, full=full), start=1)
         ],
         "notes": shown.notes,
-        "account": _table(account_table(analysis)),
+        "account": table_html(account_table(analysis), f"{id}-account"),
     }
 
 
@@ -235,6 +241,7 @@ def _group(group: Group, most: int | None) -> Json:
 
 
 def _section(section: Section, log: str) -> Json:
+    charts = [(f"{log}-{section.id}-{i}", chart) for i, chart in enumerate(section.charts, start=1)]
     return {
         "id": section.id,
         "title": section.title,
@@ -242,38 +249,12 @@ def _section(section: Section, log: str) -> Json:
         "more": section.more,
         "charts": [
             {
-                "id": f"{log}-{section.id}-{i}",
+                "id": id,
                 "title": chart.title,
                 "alt": chart.alt,
-                "figure": chart.figure.json(),
-                "table": _table(chart.table),
+                "figure": _in_script(chart.figure.text()),
+                "table": table_html(chart.table, f"{id}-table"),
             }
-            for i, chart in enumerate(section.charts, start=1)
+            for id, chart in charts
         ],
-    }
-
-
-def _table(table: Table) -> Json:
-    """A table by rows, with what was left out between them."""
-    gaps = dict(table.gaps)
-    rows: list[Json] = []
-    cells = zip(*(column.cells for column in table.columns), strict=True)
-    n = len(table.columns[0].cells) if table.columns else 0
-    for i, row in enumerate(cells):
-        if i in gaps:
-            rows.append({"gap": gaps[i]})
-        rows.append({"gap": "", "cells": row})
-    if n in gaps:
-        rows.append({"gap": gaps[n]})
-    groups = [
-        {"name": name, "span": len(list(columns))}
-        for name, columns in groupby(table.columns, key=lambda column: column.group)
-    ]
-    return {
-        "title": table.title,
-        "columns": [{"head": column.head, "left": column.left} for column in table.columns],
-        "groups": groups if any(group["name"] for group in groups) else [],
-        "rows": rows,
-        "named": table.keys,
-        "legend": table.legend,
     }

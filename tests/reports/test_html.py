@@ -108,7 +108,7 @@ def test_a_table_stands_under_each_chart(keras2: Analysis) -> None:
 
 def test_numbers_that_are_not_finite_are_nothing_in_the_json_of_a_figure() -> None:
     sheet = Sheet([{"y": [1.0, float("nan"), np.float64("inf")], "z": np.array([np.nan])}], {})
-    (trace,) = sheet.json()["data"]
+    (trace,) = json.loads(sheet.text())["data"]
     assert trace["y"] == [1.0, None, None]
     assert set(trace["z"]) == {"dtype", "bdata"}
 

@@ -10,7 +10,7 @@ from logparse.reports.drawing.axes import Axis
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.thinning import Points
 from logparse.reports.drawing.traces import Fence, Trace
-from logparse.reports.palette import COLORS, Theme, template
+from logparse.reports.palette import COLORS, Theme
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis
@@ -73,7 +73,6 @@ def figure_of(
     x_axis: dict[str, Any] = {"title": {"text": x}}
     y_axis: dict[str, Any] = {"title": {"text": y}}
     layout: dict[str, Any] = {
-        "template": template(theme),
         "title": {
             "text": title,
             "subtitle": {"text": note, "font": {"size": 12, "color": color["muted"]}},
@@ -96,7 +95,7 @@ def figure_of(
             x_axis["showgrid"] = False
             if len(place.epochs) <= WHOLE_TICKS:
                 x_axis["dtick"] = 1
-    return Sheet(traces, layout)
+    return Sheet(traces, layout, theme)
 
 
 def _nothing(color: dict[str, str]) -> dict[str, Any]:

@@ -27,6 +27,12 @@ ALL_POINTS = 400_000
 REBUILT = 60_000
 """Updates that batch values are rebuilt from for a drawing; of longer logs some are left out."""
 
+QUICK = 500
+"""The same of each run, where a figure of fewer points is asked for: a page among many."""
+
+LEAST = 32
+"""Updates of an epoch below which its noise could not be told."""
+
 BINS = 1000
 """Stretches of a run over which batch values are averaged."""
 
@@ -117,9 +123,9 @@ class _Collector:
         self.step_times: dict[int, Thinner] = {}
 
     def collect(self) -> Drawn:
-        total = sum(self.updates.values())
-        every = total <= REBUILT
-        most = total + 1 if every else max(32, REBUILT // max(1, self.analysis.epochs.height))
+        updates = facts(self.analysis).epochs.floats("updates")
+        budget = REBUILT if self.asked >= POINTS else QUICK * len(self.updates)
+        most = _share(updates, budget)
         for part in self.analysis.parts(most):
             if part.seen:
                 self._seen(part.run, part.seen)
@@ -129,7 +135,7 @@ class _Collector:
             {key: parts.series() for key, parts in self.parts.items()},
             self.clocks,
             {run: times.points() for run, times in self.step_times.items()},
-            passed_over=not every,
+            passed_over=bool((updates > most).any()),
             most=self.asked,
         )
 
@@ -193,3 +199,12 @@ def _offsets(epochs: Picked) -> tuple[Floats, Floats, float]:
     """Numbers of the epochs, batches done before each, and in all."""
     steps = epochs["steps"]
     return epochs["epoch"], np.cumsum(steps) - steps, float(steps.sum())
+
+
+def _share(updates: Floats, budget: int) -> int:
+    """Updates of an epoch at most, so that all epochs together have about ``budget``."""
+    rising = np.sort(updates)
+    # What the shorter epochs leave is for those at least as long as this one.
+    left = (budget - np.cumsum(rising) + rising) / np.arange(len(rising), 0, -1)
+    longer = np.flatnonzero(rising > left)
+    return max(LEAST, int(left[longer[0]])) if len(longer) else int(rising.max(initial=LEAST))

@@ -7,11 +7,14 @@ page needs; ``figure`` hands over to it where a user works on with the figure.
 from __future__ import annotations
 
 import base64
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from logparse.reports.palette import Theme, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -27,10 +30,11 @@ class Sheet:
     Attributes:
         data: the traces.
         layout: the layout.
+        theme: ``light`` or ``dark``.
     """
 
-    def __init__(self, data: list[Json], layout: Json) -> None:
-        self.data, self.layout = data, layout
+    def __init__(self, data: list[Json], layout: Json, theme: Theme = "light") -> None:
+        self.data, self.layout, self.theme = data, layout, theme
 
     def update_layout(self, **given: Any) -> None:
         """Set entries of the layout."""
@@ -48,26 +52,37 @@ class Sheet:
         """The same as a plotly figure."""
         import plotly.graph_objects as go
 
-        return go.Figure(data=self.data, layout=self.layout)
+        return go.Figure(data=self.data, layout={"template": template(self.theme)} | self.layout)
 
-    def json(self) -> Json:
-        """What plotly's script takes.
+    def text(self) -> str:
+        """What plotly's script takes, as JSON, but for the template, which all figures share.
 
-        Arrays are in single precision: seven digits are more than a screen shows.
+        Arrays are in single precision: seven digits are more than a screen shows. A lone number
+        that is not finite is null; in an array it is bytes, and a gap in the line.
         """
-        return {"data": _plain(self.data), "layout": _plain(self.layout)}
+        parts = {"data": self.data, "layout": self.layout}
+        try:
+            return _dumps(parts)
+        except ValueError:  # JSON has no word for nan
+            return _dumps(_finite(parts))
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:
+    """What is numpy's, as JSON."""
+    return _packed(value) if isinstance(value, np.ndarray) else value.item()
+
+
+def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.ndarray):
-        return _packed(value)
-    if isinstance(value, np.generic):
+        return [_finite(one) for one in value]
+    if isinstance(value, np.floating):
         value = value.item()
-    # JSON has no word for these; in an array they are bytes, and a gap in the line.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from logparse.errors import UsageError
+from logparse.findings.jumps import NUMBERS, Group, jumps
 from logparse.reports import safe, words
-from logparse.reports.columns import Picked, facts
+from logparse.reports.columns import Facts, Picked, facts
 from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, axis
 from logparse.reports.drawing.frame import count, figure_of, run_of, which
@@ -111,25 +114,20 @@ def _edges(series: Series | None, rows: Picked, val: Picked) -> parts.Fence | No
 
 def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, float, str]]:
     """Findings about a metric: code, epoch, value there, and what to say."""
-    from logparse.findings.jumps import all_jumps
-    from logparse.findings.registry import Tables
-
     known = facts(analysis)
     findings = [row for row in known.findings if (row["run"], row["metric"]) == (run, metric)]
     codes = {row["code"] for row in findings}
     found: list[tuple[str, int, float, str]] = []
     verdicts = {"averaging": "LP101", "real": "LP102", "undecided": "LP103"}
     if codes & set(verdicts.values()):
-        tables = Tables(**{name: analysis.table(name) for name in Tables.__dataclass_fields__})
-        for group in all_jumps(tables):
-            for jump in group:
-                code = verdicts.get(jump.verdict, "")
-                if (jump.run, jump.metric) == (run, metric) and code in codes:
-                    text = (
-                        f"before epoch {jump.epoch}: from {words.shown(jump.shown)} "
-                        f"to {words.shown(jump.first)}"
-                    )
-                    found.append((code, jump.epoch, jump.first, text))
+        for jump in jumps(_boundaries(known, run, metric)):
+            code = verdicts.get(jump.verdict, "")
+            if code in codes:
+                text = (
+                    f"before epoch {jump.epoch}: from {words.shown(jump.shown)} "
+                    f"to {words.shown(jump.first)}"
+                )
+                found.append((code, jump.epoch, jump.first, text))
     rows = known.metric(run, metric)
     values = dict(zip(rows.list("epoch"), rows.list("shown"), strict=True))
     for row in findings:
@@ -137,3 +135,12 @@ def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, f
         if row["code"] not in verdicts.values() and row["epoch"] and value is not None:
             found.append((row["code"], row["epoch"], value, row["message"]))
     return found
+
+
+def _boundaries(known: Facts, run: int, metric: str) -> Group:
+    """The epochs of a metric, for the verdict on what lies between them."""
+    rows, epochs = known.metric(run, metric), known.run(run)
+    number = rows["epoch"]
+    at = epochs.take(np.searchsorted(epochs["epoch"], number))
+    columns = {name: rows[name] for name in NUMBERS}
+    return Group(run, metric, number.astype(np.int64), columns, at.list("updates"), at["of"])

@@ -52,11 +52,14 @@ def fence(parts: list[Points], numbers: list[Floats]) -> Fence | None:
     values = values[np.isfinite(values)]
     if len(values) < 5:
         return None
-    low, high = np.quantile(values, [0.02, 0.98])
+    values.sort()
+    # As np.quantile does, which takes many times longer to begin.
+    low, high = np.interp(
+        np.array([0.02, 0.98]) * (len(values) - 1), np.arange(len(values)), values
+    )
     width = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
-    ends = [values, *(part.low for part in parts), *(part.high for part in parts)]
-    least = min(float(part.min()) for part in ends if len(part))
-    most = max(float(part.max()) for part in ends if len(part))
+    least = float(min([values[0], *(part.low[0] for part in parts if len(part.low))]))
+    most = float(max([values[-1], *(part.high[-1] for part in parts if len(part.high))]))
     # Single values may be off in a short series, too.
     few = [max(2, min(FAR * part.total, TAIL - 1)) for part in parts]
     below, above = float(low - FENCE * width), float(high + FENCE * width)
@@ -100,7 +103,6 @@ def line(axis: Axis, points: Points, label: str, color: str) -> Trace:
         "hovertemplate": _hover(label),
         "line": {"color": color, "width": 2 if len(epoch) <= FEW_POINTS else 1.5},
         "marker": {"color": color, "size": 6},
-        "opacity": 1 if len(epoch) <= FEW_POINTS else DENSE,
     }
 
 

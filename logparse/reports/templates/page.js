@@ -32,9 +32,10 @@
     const form = theme + JSON.stringify(size);
     if (chart.drawn === form || typeof Plotly === "undefined") return;
     chart.figure = chart.figure || JSON.parse(chart.data.textContent);
-    const figure = theme === "dark" ? recolored(chart.figure, settings.dark) : chart.figure;
+    const both = { ...chart.figure, template: settings.template };
+    const figure = theme === "dark" ? recolored(both, settings.dark) : both;
     const data = figure.data.map((trace) => ({ ...trace }));
-    const layout = { ...structuredClone(figure.layout), ...size };
+    const layout = { template: figure.template, ...structuredClone(figure.layout), ...size };
     if ((size.width || chart.place.clientWidth) < 560) narrow(layout);
     if (!chart.drawn) chart.place.replaceChildren();
     Plotly.react(chart.place, data, layout, config);
