@@ -16,44 +16,40 @@ _MARKUP = re.compile(r"[&<>\"']")
 def table_html(table: Table, id: str = "") -> Markup:
     """The table in a region that scrolls, and its legend; ``id`` is that of the table."""
     title = escape(table.title)
-    head = Markup("").join(_groups(table.columns)) + Markup("<tr>{}</tr>").format(
-        Markup("").join(_head(column) for column in table.columns)
+    mark = f' id="{escape(id)}"' if id else ""
+    heads = "".join(_head(column) for column in table.columns)
+    legend = "".join(f'<p class="note">{escape(text)}</p>\n' for text in table.legend)
+    return Markup(  # noqa: S704 - each text is escaped where it is put in
+        f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">\n<table{mark}>\n'
+        f'<caption class="quiet">{title}</caption>\n<thead>{_groups(table.columns)}'
+        f"<tr>{heads}</tr></thead>\n<tbody>\n{_body(table)}\n</tbody>\n</table>\n</div>\n{legend}"
     )
-    legend = Markup("").join(
-        Markup('<p class="note">{}</p>\n').format(text) for text in table.legend
-    )
-    return Markup(
-        '<div class="scroll" role="region" aria-label="{}" tabindex="0">\n<table{}>\n'
-        '<caption class="quiet">{}</caption>\n<thead>{}</thead>\n<tbody>\n{}\n</tbody>\n'
-        "</table>\n</div>\n{}"
-    ).format(title, Markup(' id="{}"').format(id) if id else "", title, head, _body(table), legend)
 
 
-def _groups(columns: list[Column]) -> list[Markup]:
+def _groups(columns: list[Column]) -> str:
     """A row of headings over several columns, where there are any."""
     if not any(column.group for column in columns):
-        return []
+        return ""
     cells = []
     for name, some in groupby(columns, key=lambda column: column.group):
-        mark = Markup(' class="group"') if name else ""
-        cell = Markup('<th scope="colgroup" colspan="{}"{}><bdi>{}</bdi></th>')
-        cells.append(cell.format(len(list(some)), mark, name))
-    return [Markup("<tr>{}</tr>\n").format(Markup("").join(cells))]
+        mark = ' class="group"' if name else ""
+        span = len(list(some))
+        cells.append(f'<th scope="colgroup" colspan="{span}"{mark}><bdi>{escape(name)}</bdi></th>')
+    return f"<tr>{''.join(cells)}</tr>\n"
 
 
-def _head(column: Column) -> Markup:
-    left = Markup(' class="left"') if column.left else ""
-    return Markup('<th scope="col"{}><bdi>{}</bdi></th>').format(left, column.head)
+def _head(column: Column) -> str:
+    left = ' class="left"' if column.left else ""
+    return f'<th scope="col"{left}><bdi>{escape(column.head)}</bdi></th>'
 
 
-def _body(table: Table) -> Markup:
+def _body(table: Table) -> str:
     """The rows, with what was left out between them."""
     columns = [_cells(column, name=i < table.keys) for i, column in enumerate(table.columns)]
     rows = [f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True)]
     for at, text in reversed(table.gaps):
-        cell = Markup('<tr class="gap"><td colspan="{}">{}</td></tr>')
-        rows.insert(at, cell.format(len(columns), text))
-    return Markup("\n".join(rows))  # noqa: S704 - each cell is escaped
+        rows.insert(at, f'<tr class="gap"><td colspan="{len(columns)}">{escape(text)}</td></tr>')
+    return "\n".join(rows)
 
 
 def _cells(column: Column, *, name: bool) -> list[str]:

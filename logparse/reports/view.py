@@ -305,7 +305,8 @@ def _notes(analysis: Analysis, runs: list[dict[str, Any]], *, full: bool) -> lis
 def _unjudged(analysis: Analysis) -> list[tuple[str, str]]:
     """Rules that have too little in some run, and what they lack."""
     by: dict[str, dict[str, None]] = {}
-    for code, reason in analysis.unjudged.select("code", "reason").iter_rows():
+    silent = analysis.unjudged
+    for code, reason in zip(silent["code"].to_list(), silent["reason"].to_list(), strict=True):
         by.setdefault(reason, {})[code] = None
     texts = [f"{', '.join(codes)}: {reason}" for reason, codes in by.items()]
     return [(NOT_JUDGED, visible(text)) for text in texts]

@@ -27,7 +27,7 @@ ALL_POINTS = 400_000
 REBUILT = 60_000
 """Updates that batch values are rebuilt from for a drawing; of longer logs some are left out."""
 
-QUICK = 500
+QUICK = 300
 """The same of each run, where a figure of fewer points is asked for: a page among many."""
 
 LEAST = 32

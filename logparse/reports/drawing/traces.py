@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from logparse.reading.records import Floats
+from logparse.reading.records import Floats, Ints
 from logparse.reports import safe, words
 from logparse.reports.columns import Picked
 from logparse.reports.drawing.axes import Axis
@@ -78,15 +78,22 @@ def broken(x: Any, columns: list[Floats], breaks: Floats) -> tuple[Any, list[Flo
     cuts = np.flatnonzero(np.diff(breaks)) + 1
     if not len(cuts):
         return x, columns
-    gap = np.datetime64("NaT") if x.dtype.kind == "M" else np.nan
-    return np.insert(x, cuts, gap), [np.insert(c.astype(float), cuts, np.nan) for c in columns]
+    rows = np.insert(np.arange(len(breaks)), cuts, 0)
+    gaps = cuts + np.arange(len(cuts))
+    return _with_gaps(x, rows, gaps), [_with_gaps(c.astype(float), rows, gaps) for c in columns]
+
+
+def _with_gaps(column: Any, rows: Ints, gaps: Ints) -> Any:
+    column = column[rows]
+    column[gaps] = np.datetime64("NaT") if column.dtype.kind == "M" else np.nan
+    return column
 
 
 def line(axis: Axis, points: Points, label: str, color: str) -> Trace:
     """A line through the points, broken between epochs where there are few of them."""
     epoch, step, y = points["epoch"], points["step"], points["y"]
     x = axis.at(epoch, step)
-    epochs = len(np.unique(epoch))
+    epochs = int(np.count_nonzero(np.diff(epoch))) + 1
     alone = epochs == len(epoch)
     if not alone and len(axis.epochs) <= FEW_EPOCHS:
         x, (y, epoch, step) = broken(x, [y, epoch, step], epoch)
