@@ -78,6 +78,19 @@ def _packed() -> str:
     return base64.b64encode(gzip.compress(script_text().encode(), mtime=0)).decode()
 
 
+@cache
+def _styles() -> list[str]:
+    """Names of the style elements that plotly's script would add, which the page's policy refuses.
+
+    Where the page has them already, the script leaves them alone: one is for rules that it sets
+    one by one, the others are for maps.
+    """
+    return ["plotly.js-style-global", *re.findall(_STYLE_OF_MAPS, script_text())]
+
+
+_STYLE_OF_MAPS = re.compile(r'getElementById\("([0-9a-f]{64})"\)')
+
+
 class HtmlReport:
     """All logs on one page, an index at its top."""
 
@@ -131,6 +144,7 @@ def _pages(
         home=home,
         policy=_policy(style, [*inline, own], shared=script != "inline"),
         style=Markup(style),  # noqa: S704
+        styles=_styles(),
         scripts=Markup("\n".join(scripts)),  # noqa: S704
     )
 
