@@ -161,7 +161,7 @@ def _curve_double(
     nu, nz, nw = a * gu + b * gz + f * gw, b * gu + c * gz + h * gw, f * gu + h * gz + k * gw
     curve = gu * nu + gz * nz + gw * nw + precision
     if weights is None:
-        return a, b, c, f - nu, h - nz, k + curve - 2 * nw
+        return a, b, c, f - nu, h - nz, k + (curve - 2 * nw)
     on_s, on_t = weights
     b, c = b - on_s * nu, c + on_s * (on_s * curve - 2 * nz)
     f, h = f - on_t * nu, h - on_s * nw - on_t * nz + on_s * on_t * curve

@@ -104,10 +104,10 @@ def total(a: Floats, axis: int = 0) -> Floats:
     """Sum along an axis but the last, term after term.
 
     The numbers of an epoch must not depend on which others are worked out beside it: ``np.sum``
-    adds in another order where the last axis holds one series only.
+    adds in another order along the axis that memory holds in one piece.
     """
     if a.shape[-1] > 1 or not a.shape[axis]:
-        return np.asarray(np.add.reduce(a, axis))
+        return np.asarray(np.add.reduce(np.ascontiguousarray(a), axis))
     return np.asarray(np.take(np.add.accumulate(a, axis), -1, axis))
 
 

@@ -13,6 +13,7 @@ from logparse.training.counts import exact_counts, is_share
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.estimate import observed, padded, side_by_side, smoothed
 from logparse.training.inverse import clip, intervals, widen_last, widen_plain
+from logparse.training.judged import judged as judge
 from logparse.training.laws import (
     AS_IS,
     BLEND,
@@ -25,7 +26,7 @@ from logparse.training.laws import (
     law_of_metric,
 )
 from logparse.training.moves import total
-from logparse.training.noise import WIDTH, Levels, fit, fit_all, levels
+from logparse.training.noise import Levels, fit_all
 from logparse.training.series import LOOSE, Shown, beside, half_units, shown
 from logparse.training.smoother import Z95
 
@@ -217,13 +218,11 @@ def _levels(
     out: list[dict[str, Floats]] = [{} for _ in rows]
     values = {key: np.full(e * len(rows), np.nan) for key in _LEVELS}
     loglik = np.full(e * len(rows), np.nan)
-    for some in np.array_split(use, max(1, -(-len(use) // WIDTH))):
-        if len(some):
-            x = series.columns(some, int(depth[some].max()))
-            at, mv = fit(x, first[some % e])
-            loglik[some] = at.loglik + bonus[some]
-            for key, column in _level_columns(levels(x, mv, at)).items():
-                values[key][some] = column
+    if len(use):
+        found = judge(series.columns(use, int(depth[use].max())), first[use % e])
+        loglik[use] = found.loglik + bonus[use]
+        for key, column in _level_columns(found.levels).items():
+            values[key][use] = column
     for j, one in enumerate(out):
         one.update({key: column[j * e : (j + 1) * e] for key, column in values.items()})
     weights = loglik.reshape(len(rows), e)

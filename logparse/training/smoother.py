@@ -70,7 +70,7 @@ class Series:
 
     def columns(self, which: Ints, depth: int) -> Series:
         """Some of the series, their first ``depth`` rows."""
-        return self._each(lambda a: a[:depth, which], lambda a: a[which])
+        return self._each(lambda a: np.take(a[:depth], which, 1), lambda a: a[which])
 
     def take(self, index: Ints) -> Series:
         """Other rows of each series; ``index`` is [m', s]."""
