@@ -24,28 +24,28 @@ class Columns:
     """The columns of one table of n rows."""
 
     def __init__(self, table: pl.DataFrame) -> None:
-        self._table = table
+        self._height = table.height
+        self._series = {series.name: series for series in table.get_columns()}
         self._lists: dict[str, list[Any]] = {}
         self._floats: dict[str, Floats] = {}
-        self._there: dict[str, Bools] = {}
 
     def __len__(self) -> int:
-        return self._table.height
+        return self._height
 
     def list(self, name: str) -> list[Any]:
         """[n] as Python has them, None for null."""
         found = self._lists.get(name)
         if found is None:
-            found = self._lists[name] = self._table[name].to_list()
+            found = self._lists[name] = self._series[name].to_list()
         return found
 
     def floats(self, name: str) -> Floats:
         """[n] as numbers, nan for null; nan throughout where the table lacks the column."""
         found = self._floats.get(name)
         if found is None:
-            if name in self._table.columns:
+            if name in self._series:
                 # polars makes a null of a column of numbers nan.
-                found = np.asarray(self._table[name].to_numpy(), np.float64)
+                found = np.asarray(self._series[name].to_numpy(), np.float64)
             else:
                 found = np.full(len(self), np.nan)
             self._floats[name] = found
@@ -53,10 +53,7 @@ class Columns:
 
     def there(self, name: str) -> Bools:
         """[n] not null: a printed nan is."""
-        found = self._there.get(name)
-        if found is None:
-            found = self._there[name] = self._table[name].is_not_null().to_numpy()
-        return found
+        return np.array([value is not None for value in self.list(name)], np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
