@@ -135,7 +135,7 @@ def _figure(log: Log, group: Group, i: int) -> None:
 def lines(log: Log, line: int) -> None:
     """The lines of the log about one of them, with their numbers; an event file has none."""
     if log.analysis.source.reader == EVENTS:
-        st.caption(f"Record {line:,} of the event files, in order of time")
+        st.caption(f"Scalar {line:,} of the training's event files, in order of time")
         return
     found = excerpt(log.file.spec, log.name, max(line - AROUND, 1), line + AROUND)
     if not found:

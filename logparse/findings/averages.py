@@ -21,6 +21,7 @@ from logparse.findings.jumps import (
 )
 from logparse.findings.registry import Finding, Tables, first_lines, rows_of, rule
 from logparse.findings.wording import number
+from logparse.reading.detect import EVENTS
 from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
 
 DIFFERS = 0.005
@@ -251,13 +252,13 @@ def undecided_jump(tables: Tables) -> Iterable[Finding]:
             )
             why = (
                 f" At the end of epoch {jump.epoch - 1} the network stood at {_level(jump)}; the "
-                "lines in the log tell no more. So averaging alone gives between "
+                "log tells no more. So averaging alone gives between "
                 f"{_signed(low, like)} and {_signed(high, like)} of the "
                 f"{_signed(jump.size, like)}: "
                 f"{explains}; whether the network itself changed there cannot be told."
             )
         else:
-            why = " Too few lines are in the log to tell where the network stood at the boundary."
+            why = " The log holds too little to tell where the network stood at the boundary."
         yield Finding(
             code="LP103",
             severity="info",
@@ -270,9 +271,21 @@ def undecided_jump(tables: Tables) -> Iterable[Finding]:
             threshold=REAL,
             n=len(found),
             message=_what_is_what(jump) + why + _others(found, "undecided"),
-            advice="To know: evaluate on the training data after the epoch, or log every batch "
-            "(TensorBoard with update_freq=1).",
+            advice=_to_know(tables, jump),
         )
+
+
+def _to_know(tables: Tables, jump: Jump) -> str:
+    """What would tell more than the log; every batch of both epochs may be in it already."""
+    evaluate = "To know: evaluate on the training data after the epoch"
+    epochs = tables.epochs
+    both = epochs.filter(
+        (epochs["run"] == jump.run) & epochs["epoch"].is_in([jump.epoch - 1, jump.epoch])
+    )
+    events = "reader" in tables.runs.columns and EVENTS in tables.runs["reader"]
+    if events and (both["updates"] >= both["steps"]).all():
+        return f"{evaluate}. Every batch is in the events: more of them would not help."
+    return f"{evaluate}, or log every batch (TensorBoard with update_freq=1)."
 
 
 def _law_of(tables: Tables) -> dict[int, str | None]:

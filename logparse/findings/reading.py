@@ -65,17 +65,17 @@ def lines_not_understood(tables: Tables) -> Iterable[Finding]:
     "log ends inside an epoch",
     severity="warning",
     summary=(
-        "The last epoch of a run has no last line: the training was stopped, is still running, or "
-        "the log was cut. Its numbers are running averages of an unfinished epoch."
+        "The last epoch of a run has no end: the training was stopped, is still running, or the "
+        "log was cut. Its numbers are running averages of an unfinished epoch."
     ),
     computed=(
         "The last epoch of the run is not complete. An epoch is complete when its last line, the "
-        "one with the elapsed time, is in the log."
+        "one with the elapsed time, is in the log; of TensorBoard events, its `epoch_` values."
     ),
     wrong_when=(
         "A copy of a Keras 3 log lost its very last line break: its last two lines then look alike."
     ),
-    advice="If the training should have ended, look for an error after the line named.",
+    advice="If the training should have ended, look for an error where the log ends.",
     source="keras-team/keras, Progbar.update: only the last line of an epoch shows elapsed time.",
 )
 def ends_inside_an_epoch(tables: Tables) -> Iterable[Finding]:
@@ -86,14 +86,15 @@ def ends_inside_an_epoch(tables: Tables) -> Iterable[Finding]:
     for at in (i for _, (_, i, complete) in sorted(last.items()) if complete is False):
         row = tables.epochs.row(at, named=True)
         of = f" of {row['of']:,}" if row["of"] else ""
-        label = f" (Epoch {row['label']})" if row["label"] else ""
+        other = row["label"] and row["label"] != str(row["epoch"])
+        label = f" (Epoch {row['label']})" if other else ""
         done = f"after step {row['steps']:,}{of}" if row["steps"] else "before its first update"
         yield Finding(
             "LP002",
             "warning",
-            f"Epoch {row['epoch']}{label} has no last line: the log ends {done}. "
+            f"Epoch {row['epoch']}{label} is not complete: the log ends {done}. "
             "What it shows are averages of an unfinished epoch.",
-            "If the training should have ended, look at what follows the line named; "
+            "If the training should have ended, look for an error where the log ends; "
             "if it still runs, read the log again later.",
             run=row["run"],
             epoch=row["epoch"],

@@ -45,19 +45,20 @@ def unjudged(tables: Tables) -> list[Unjudged]:
     found: list[Unjudged] = []
     timed = {series.run: series for series in all_series(tables)}
     gaps = {one.run: len(one.seconds) for one in all_gaps(tables)}
+    trained = set(tables.epochs["run"].to_list())
     stepped = {run for run, _ in known_steps(tables)}
     curves = _by_run(all_curves(tables).values())
     validated = _by_run(train for train, _ in pairs(tables) if train.loss)
     for run in tables.runs["run"].to_list():
         reasons = dict(_of_times(timed.get(run)))
         if gaps.get(run, 0) < FEWEST_GAPS:
-            reasons["LP207"] = _lacks(
-                gaps.get(run, 0), "gap", "between stamped headers", FEWEST_GAPS
-            )
+            reasons["LP207"] = _lacks(gaps.get(run, 0), "known gap", "between epochs", FEWEST_GAPS)
         reasons |= dict(_of_curves(curves.get(run, []), _longest(validated.get(run, []))))
         reasons |= dict(_of_networks(tables, run))
         if run not in stepped:
             reasons["LP404"] = f"no later epoch tells the time of {FEWEST_STEPS} single steps"
+        if run not in trained:
+            reasons = dict.fromkeys(reasons, "there is no epoch in it")
         found += [Unjudged(code, run, reason) for code, reason in sorted(reasons.items())]
     return found
 
@@ -107,7 +108,7 @@ def _of_networks(tables: Tables, run: int) -> Iterator[tuple[str, str]]:
     network = networks(tables).get(run)
     if network is None:
         for code in ("LP307", "LP403"):
-            yield code, "no model.summary() before the training"
+            yield code, "no model.summary() in the log before the training"
     elif samples_of(tables, run) is None:
         yield "LP307", "the log does not tell the number of training samples"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from logparse.errors import NotALogError
 from logparse.reading.detect import EVENTS
-from logparse.reading.event_names import PARTS, Restarts
+from logparse.reading.event_names import CUT_KIND, FILE_KIND, PARTS, Restarts
 from logparse.reading.event_runs import (
     EventRun,
     Segment,
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
 
 SCALARS_KEPT = 1 << 19
 """Scalars of a run kept in memory between the passes over its files, 21 MB."""
-
-FILE = "event file"
-"""Kind of the message that names a file of the run."""
-
-CUT = "record not complete"
-"""Kind of the message about a last record that the end of the file cuts off."""
 
 
 class EventLog:
@@ -208,13 +202,13 @@ class EventLog:
         for segment in self.segments:
             size = segment.account.size
             text = f"{segment.file.name}: {segment.scalars:,} scalars in {size:,} bytes"
-            events.append(Event(end, end, lines, FILE, text))
+            events.append(Event(end, end, lines, FILE_KIND, text))
             if waits := segment.account.pending:
                 text = (
                     f"{segment.file.name}: the file ends within a record; its first {waits:,} "
                     "bytes wait for the rest"
                 )
-                events.append(Event(end, end, lines, CUT, text))
+                events.append(Event(end, end, lines, CUT_KIND, text))
         return events
 
     def _rejects(self) -> list[Reject]:

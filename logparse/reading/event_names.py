@@ -9,6 +9,12 @@ from typing import Literal, get_args
 PARTS = ("train", "validation")
 """Folders that Keras makes below the folder of a run."""
 
+FILE_KIND = "event file"
+"""Kind of the message that names a file of the run."""
+
+CUT_KIND = "record not complete"
+"""Kind of the message about a last record that the end of the file cuts off."""
+
 Restarts = Literal["keep", "segment", "preempt"]
 """What to do where steps begin again, as in a second fit.
 

@@ -29,6 +29,10 @@ LEGEND = {
 }
 
 
+EVENT_LEGEND = {"shown": "shown: the epoch's value, as Keras wrote it."}
+"""The same where there are no lines."""
+
+
 class Column(NamedTuple):
     """Cells of one column; ``group`` is the heading over several columns."""
 
@@ -127,7 +131,8 @@ def epochs_table(analysis: Analysis, limit: int | None, *, brief: bool | None = 
         for part in (name, validation) if validation else (name,):
             columns += _metric_columns(part, _Cells(known, part, keys), group=name)
     heads = {column.head for column in columns}
-    legend = [text for head, text in LEGEND.items() if head in heads]
+    known_heads = LEGEND | EVENT_LEGEND if analysis.source.unit == "scalar" else LEGEND
+    legend = [text for head, text in known_heads.items() if head in heads]
     if any(stars):
         legend.append("*: see the findings.")
     return Table("Epochs", columns, keys=fixed, gaps=gaps, legend=legend)

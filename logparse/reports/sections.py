@@ -51,7 +51,7 @@ class Section:
 
 
 CURVES = (
-    "Orange: the numbers that Keras printed, running averages that start afresh in every epoch. "
+    "Orange: the numbers in the log, running averages that start afresh in every epoch. "
     "Thin blue: what the batches behind them did, with the band that holds the truth in 95 of 100 "
     "cases. Dark dots: where the network stood at the start and the end of each epoch, as sure. "
     "Purple marks: findings about the metric. Green squares: validation."
@@ -159,7 +159,7 @@ def log_tables(analysis: Analysis, epochs: Table, *, full: bool) -> Iterator[tup
 _PLAIN = (
     (
         "messages",
-        "Messages of Keras and its callbacks",
+        "Messages and notes",
         (("Line", "line"), ("Run", "run"), ("Epoch", "epoch"), ("Kind", "kind"), ("Text", "text")),
     ),
     (
@@ -187,6 +187,8 @@ def _plain(
     rows = table if most is None else table.head(most)
     columns = []
     for head, key in names:
+        if key == "line":
+            head = analysis.source.unit.capitalize()
         values = rows[key].to_list()
         left = any(isinstance(value, str) for value in values)
         columns.append(Column(head, [_cell(value) for value in values], left=left))

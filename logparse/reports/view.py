@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from logparse.findings.registry import RULES, Rule
+from logparse.reading.event_names import FILE_KIND
 from logparse.reports import words
 from logparse.reports.columns import facts
 from logparse.reports.epochs import (
@@ -210,10 +211,10 @@ def _one_run(analysis: Analysis, run: dict[str, Any]) -> str:
     if not cut:
         return f"{text}, all complete."
     if len(cut) > 1:
-        return f"{text}. {words.count(len(cut), 'epoch')} of them lack their last line."
+        return f"{text}. {words.count(len(cut), 'epoch')} of them are not complete."
     number, steps, of = (table.list(name)[cut[0]] for name in ("epoch", "steps", "of"))
     done = f"{steps:,} of {of:,} steps" if of else words.count(steps, "step")
-    return f"{text}. Epoch {number} lacks its last line: the log shows {done} of it."
+    return f"{text}. Epoch {number} is not complete: the log shows {done} of it."
 
 
 def _steps(run: dict[str, Any]) -> str:
@@ -230,8 +231,8 @@ def _many_runs(analysis: Analysis, runs: list[dict[str, Any]]) -> str:
     text = f"{len(runs):,} training runs, {words.count(analysis.epochs.height, 'epoch')} in all"
     text += _duration(analysis)
     cut = facts(analysis).epochs.list("complete").count(False)
-    lack = "lacks its" if cut == 1 else "lack their"
-    return f"{text}, all complete." if not cut else f"{text}; {cut:,} {lack} last line."
+    are = "is" if cut == 1 else "are"
+    return f"{text}, all complete." if not cut else f"{text}; {cut:,} {are} not complete."
 
 
 def _duration(analysis: Analysis) -> str:
@@ -281,8 +282,8 @@ def _groups(analysis: Analysis) -> list[Group]:
 def _notes(analysis: Analysis, runs: list[dict[str, Any]], *, full: bool) -> list[tuple[str, str]]:
     source = analysis.source
     notes = []
-    if analysis.messages.height:
-        notes.append(("Messages", _kinds(analysis)))
+    if kinds := _kinds(analysis):
+        notes.append(("Messages", kinds))
     if analysis.layers.height:
         notes.append(("Model", _model(analysis)))
     notes += _unjudged(analysis)
@@ -313,7 +314,9 @@ def _unjudged(analysis: Analysis) -> list[tuple[str, str]]:
 
 
 def _kinds(analysis: Analysis) -> str:
-    counts = Counter(analysis.messages["kind"].to_list()).most_common()
+    # Which event files there are is said as what was read.
+    kinds = [kind for kind in analysis.messages["kind"].to_list() if kind != FILE_KIND]
+    counts = Counter(kinds).most_common()
     return ", ".join(f"{n:,} {visible(kind)}" for kind, n in counts)
 
 

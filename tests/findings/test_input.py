@@ -167,7 +167,7 @@ def test_rules_without_data_say_so() -> None:
     reasons = {one.code: one.reason for one in unjudged(timed([100.0] * 3))}
     assert reasons["LP402"] == "2 complete epochs after the first, 3 needed"
     assert reasons["LP404"] == "no later epoch tells the time of 40 single steps"
-    assert reasons["LP307"] == "no model.summary() before the training"
+    assert reasons["LP307"] == "no model.summary() in the log before the training"
 
 
 def codes(path: Path) -> list[str]:

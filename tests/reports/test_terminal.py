@@ -146,7 +146,7 @@ def test_a_cut_epoch_is_told(make: Any) -> None:
         "findings": [],
     }
     out = text(make.analysis(rows), SHORT)
-    assert "Epoch 2 lacks its last line: the log shows 12 of 406 steps of it." in (
+    assert "Epoch 2 is not complete: the log shows 12 of 406 steps of it." in (
         out.replace("\n", " ")
     )
     assert "Nothing unusual was found." in out
