@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from logparse.lockstep import share, shared
-from logparse.reading.records import Floats
+from logparse.reading.records import Floats, Ints
 from logparse.training.epochs import Bools
 from logparse.training.estimate import padded, side_by_side
-from logparse.training.noise import WIDTH, Levels, fit, levels
+from logparse.training.noise import WIDTH, Fit, Levels, fit, levels
 from logparse.training.smoother import Series
 
 
@@ -35,40 +36,62 @@ def judged(x: Series, first: Bools) -> Judged:
         first: [s] first epoch of its run.
     """
     if shared():
-        found: Judged = share(_all, x.double, _Call(x, first))
+        found: Judged = share(_judged_all, x.double, _Call(x, first))
         return found
-    return _alone(x, first)
+    return _judged(_Call(x, first))
 
 
-def _alone(x: Series, first: Bools) -> Judged:
-    s = x.t.shape[1]
-    found = []
+def fitted(x: Series, first: Bools) -> Fit:
+    """Noise and drift of some series, as ``judged``."""
+    if shared():
+        found: Fit = share(_fitted_all, x.double, _Call(x, first))
+        return found
+    return _fitted(_Call(x, first))
+
+
+def _judged(call: _Call) -> Judged:
+    fits, ends = [], []
+    for x, first in _pieces(call):
+        at, mv = fit(x, first)
+        fits.append(at.loglik)
+        ends.append(levels(x, mv, at))
+    columns = [np.concatenate([getattr(e, name) for e in ends]) for name in Levels.__slots__]
+    return Judged(np.concatenate(fits), Levels(*columns))
+
+
+def _fitted(call: _Call) -> Fit:
+    found = [fit(x, first)[0] for x, first in _pieces(call)]
+    return Fit(*(np.concatenate([getattr(one, name) for one in found]) for name in Fit.__slots__))
+
+
+def _pieces(call: _Call) -> Iterator[_Call]:
+    s = len(call.first)
     for piece in np.array_split(np.arange(s), -(-s // WIDTH)):
-        part = x.columns(piece, len(x.t))
-        at, mv = fit(part, first[piece])
-        found.append(Judged(at.loglik, levels(part, mv, at)))
-    return found[0] if len(found) == 1 else _beside(found)
+        yield _Call(call.x.columns(piece, len(call.x.t)), call.first[piece])
 
 
-def _beside(found: list[Judged]) -> Judged:
-    names = Levels.__slots__
-    columns = (np.concatenate([getattr(one.levels, name) for one in found]) for name in names)
-    return Judged(np.concatenate([one.loglik for one in found]), Levels(*columns))
-
-
-def _all(calls: list[_Call]) -> list[Judged]:
+def _judged_all(calls: list[_Call]) -> list[Judged]:
     """Each call's result, from one pass over all series side by side: wider arrays cost little."""
-    depth = max(len(call.x.t) for call in calls)
-    found = _alone(
-        side_by_side([padded(call.x, depth) for call in calls]),
-        np.concatenate([call.first for call in calls]),
-    )
-    ends = np.cumsum([len(call.first) for call in calls]).tolist()
-    places = [slice(end - len(call.first), end) for end, call in zip(ends, calls, strict=True)]
+    found, names = _judged(_together(calls)), Levels.__slots__
     return [
-        Judged(
-            found.loglik[at],
-            Levels(*(getattr(found.levels, name)[at] for name in Levels.__slots__)),
-        )
-        for at in places
+        Judged(found.loglik[at], Levels(*(getattr(found.levels, name)[at] for name in names)))
+        for at in _places(calls)
     ]
+
+
+def _fitted_all(calls: list[_Call]) -> list[Fit]:
+    found = _fitted(_together(calls))
+    return [found.take(at) for at in _places(calls)]
+
+
+def _together(calls: list[_Call]) -> _Call:
+    depth = max(len(call.x.t) for call in calls)
+    first = np.concatenate([call.first for call in calls])
+    return _Call(side_by_side([padded(call.x, depth) for call in calls]), first)
+
+
+def _places(calls: list[_Call]) -> list[Ints]:
+    """The columns of each call among all."""
+    return np.split(
+        np.arange(sum(sizes := [len(call.first) for call in calls])), np.cumsum(sizes)[:-1]
+    )

@@ -128,14 +128,6 @@ def fit(x: Series, first: Bools) -> tuple[Fit, Moves]:
     return Fit(noise, drift, top + odds, odds, n, fast, sigma2, q), mv
 
 
-def fit_all(x: Series, first: Bools) -> Fit:
-    """``fit`` of any number of series."""
-    s = x.t.shape[1]
-    pieces = np.array_split(np.arange(s), -(-s // WIDTH))
-    found = [fit(x.columns(piece, len(x.t)), first[piece])[0] for piece in pieces]
-    return Fit(*(np.concatenate([getattr(one, name) for one in found]) for name in Fit.__slots__))
-
-
 def _start(x: Series, first: Bools) -> tuple[Floats, Floats, Bools]:
     """The best point of the grid for each series: noise, drift, and whether drift is early."""
     s = x.t.shape[1]

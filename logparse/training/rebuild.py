@@ -13,6 +13,7 @@ from logparse.training.counts import exact_counts, is_share
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.estimate import observed, padded, side_by_side, smoothed
 from logparse.training.inverse import clip, intervals, widen_last, widen_plain
+from logparse.training.judged import fitted
 from logparse.training.judged import judged as judge
 from logparse.training.laws import (
     AS_IS,
@@ -26,7 +27,7 @@ from logparse.training.laws import (
     law_of_metric,
 )
 from logparse.training.moves import total
-from logparse.training.noise import Levels, fit_all
+from logparse.training.noise import Levels
 from logparse.training.series import LOOSE, Shown, beside, half_units, shown
 from logparse.training.smoother import Z95
 
@@ -442,7 +443,7 @@ def _averages(
         use = np.flatnonzero(series.valid.sum(0) >= FEW)
     if len(use):
         thinned = series.columns(use, len(series.t))
-        at = fit_all(thinned, epochs.epoch[use % len(epochs)] == 1)
+        at = fitted(thinned, epochs.epoch[use % len(epochs)] == 1)
         noise[use] = np.sqrt(at.sigma2)
     exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
     if late_end:
