@@ -33,9 +33,6 @@ LOT_ROWS = 250_000
 PART_ROWS = 16_384
 """Updates that are drawn together: each part has a fixed cost."""
 
-DRAWN_ENDS = 2
-"""Rows kept at either end of an epoch to draw it: the last line may show its step once more."""
-
 
 class Seen(NamedTuple):
     """Updates of one run as shown: n rows."""
@@ -123,7 +120,7 @@ class Again:
             clocks.setdefault(run, first_clock_laws(batch.run))
             whole, thinned = waiting.setdefault(run, ([], []))
             whole.append(batch.epochs)
-            thinned.append(batch.epochs.thinned(most, DRAWN_ENDS))
+            thinned.append(batch.epochs.thinned(most, even=True))
             if sum(len(epochs.step) for epochs in whole) >= PART_ROWS:
                 yield self._seen(run, joined(whole), clocks)
                 whole.clear()

@@ -55,3 +55,25 @@ def check_batches(analysis: logparse.Analysis, parts: list[Part]) -> None:
         assert want.height == 0
         return
     assert_frame_equal(pl.concat(found).sort(keys, maintain_order=True), want, check_exact=True)
+
+
+@pytest.mark.parametrize("log", ["keras-2.2.4/fit.log", "keras-3.15.1/fit.log"])
+def test_of_long_epochs_updates_are_passed_over_evenly(log: str) -> None:
+    analysis = logparse.analyze(SAMPLES / log)
+    most = 10
+    parts = [part for part in analysis.parts(most) if part.batches]
+    whole = analysis.batches.filter(pl.col("metric") == "loss")
+    assert (whole.group_by("epoch").len()["len"] > 2 * most).all()
+    columns = parts[0].batches["loss"]
+    length = columns["step"] - columns["first_step"] + 1
+    for epoch in analysis.epochs["epoch"].to_list():
+        rows = columns["epoch"] == epoch
+        assert rows.sum() <= most
+        every = whole.filter(pl.col("epoch") == epoch)
+        assert length[rows].sum() == every["step"].max()
+        assert length[rows].max() <= 3 * length[rows].min()
+        # Means over more of the same batches; the last batch is smaller than the others.
+        rows[np.flatnonzero(rows)[-1]] = False
+        every = every.filter(pl.col("step") <= columns["step"][rows].max())
+        sums = (every["step"] - every["first_step"] + 1) * every["value"]
+        assert (length[rows] * columns["value"][rows]).sum() == pytest.approx(sums.sum(), rel=1e-9)

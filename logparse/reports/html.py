@@ -21,7 +21,7 @@ from markupsafe import Markup
 from logparse.reports.html_table import table_html
 from logparse.reports.safe import visible
 from logparse.reports.sections import Section, charts, log_tables, page_epochs
-from logparse.reports.view import Group, account_table, tables, view
+from logparse.reports.view import NOT_JUDGED, Group, account_table, tables, view
 
 if TYPE_CHECKING:
     import jinja2
@@ -227,7 +227,8 @@ def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
             {"title": table.title, "open": open, "table": table_html(table, f"{id}-table-{i}")}
             for i, (table, open) in enumerate(log_tables(analysis, epochs, full=full), start=1)
         ],
-        "notes": shown.notes,
+        "notes": [note for note in shown.notes if note[0] != NOT_JUDGED],
+        "silent": [text for name, text in shown.notes if name == NOT_JUDGED],
         "account": table_html(account_table(analysis), f"{id}-account"),
     }
 

@@ -53,8 +53,8 @@ class Section:
 CURVES = (
     "Orange: the numbers in the log, running averages that start afresh in every epoch. "
     "Thin blue: what the batches behind them did, with the band that holds the truth in 95 of 100 "
-    "cases. Dark dots: where the network stood at the start and the end of each epoch, as sure. "
-    "Purple marks: findings about the metric. Green squares: validation."
+    "cases. Dark blue: where the network stood at the start and the end of each epoch, as sure. "
+    "Purple marks: findings about the metric. Green: validation."
 )
 
 TIMES = "Each bar is one epoch, split as far as the log tells what it spent its time on."

@@ -13,7 +13,7 @@ from logparse.reading.records import TIMES, Floats, Ints
 Bools = NDArray[np.bool_]
 
 ENDS = 8
-"""Rows kept at either end of an epoch: levels and times are judged there."""
+"""Rows kept at either end of an epoch that is thinned: levels and times are judged there."""
 
 
 @dataclass(slots=True)
@@ -95,21 +95,25 @@ class Epochs:
             return self.part(which[0], which[-1] + 1) if len(which) else self.part(0, 0)
         return joined([self.part(i, i + 1) for i in which])
 
-    def thinned(self, most: int, ends: int = ENDS) -> Epochs:
-        """The same epochs with about ``most`` rows each: ``ends`` at both, evenly in between.
+    def thinned(self, most: int, *, even: bool = False) -> Epochs:
+        """The same epochs with about ``most`` rows each: both ends, and evenly in between.
 
         Every metric keeps as many of its own rows, so one that is shown seldom is not lost.
+
+        Args:
+            most: rows of an epoch.
+            even: the last row of as many equal stretches, no more at the ends.
         """
         if len(self) == 0 or np.diff(self.starts).max() <= most:
             return self
         keep = np.zeros(len(self.step), np.bool_)
-        keep[_spread(self.starts, most, ends)] = True
+        keep[_spread(self.starts, most, even)] = True
         for decimals in self.decimals.values():
             shown = decimals != 0
             if (shown & ~keep).any() and not shown.all():
                 rows = np.flatnonzero(shown)
                 starts = np.searchsorted(rows, self.starts)
-                keep[rows[_spread(starts, most, ends)]] = True
+                keep[rows[_spread(starts, most, even)]] = True
         rows = np.flatnonzero(keep)
         return Epochs(
             starts=np.searchsorted(rows, self.starts),
@@ -121,12 +125,15 @@ class Epochs:
         )
 
 
-def _spread(starts: Ints, most: int, ends: int) -> Ints:
-    """At most ``most`` of the rows ``starts[i]:starts[i+1]``, both ends and evenly between."""
+def _spread(starts: Ints, most: int, even: bool) -> Ints:
+    """At most ``most`` of the rows ``starts[i]:starts[i+1]``, see ``Epochs.thinned``."""
     n = np.diff(starts)[:, None]
     j = np.arange(most)
-    between = ends + (j - ends) * (n - 2 * ends) // (most - 2 * ends)
-    index = np.where(j < ends, j, np.where(j >= most - ends, n - most + j, between))
+    if even:
+        index = (j + 1) * n // most - 1
+    else:
+        between = ENDS + (j - ENDS) * (n - 2 * ENDS) // (most - 2 * ENDS)
+        index = np.where(j < ENDS, j, np.where(j >= most - ENDS, n - most + j, between))
     index = np.where(n > most, index, j)
     return (starts[:-1, None] + index)[j < n]
 

@@ -16,6 +16,9 @@ from logparse.reports.drawing.thinning import TAIL, Points, pieces, thin
 FEW_EPOCHS = 100
 """Epochs up to which lines are broken between them."""
 
+MARKED = 40
+"""Epochs up to which each has its markers and error bars: more would hide the lines."""
+
 FEW_POINTS = 400
 """Points up to which a rebuilt value is drawn over the whole interval that it is the mean of."""
 
@@ -220,8 +223,8 @@ def level(axis: Axis, rows: Picked, color: dict[str, str]) -> list[Trace]:
     )
     both = np.repeat(epoch, 2)
     x = axis.at(both, step)
-    few = len(axis.epochs) <= FEW_EPOCHS
-    breaks = both if few else np.zeros(len(both))
+    few = len(axis.epochs) <= MARKED
+    breaks = both if len(axis.epochs) <= FEW_EPOCHS else np.zeros(len(both))
     x, (y, low, high, both, step) = broken(x, [y, low, high, both, step], breaks)
     label = "where the network stood"
     trace: Trace = {
@@ -256,7 +259,7 @@ def validation(axis: Axis, rows: Picked, label: str, color: dict[str, str]) -> l
         {
             "type": "scatter",
             "name": "validation, as shown",
-            "mode": "lines+markers" if len(epoch) <= FEW_EPOCHS else "lines",
+            "mode": "lines+markers" if len(epoch) <= MARKED else "lines",
             "x": axis.at(epoch, done),
             "y": rows["shown"],
             "customdata": _places(epoch, done),
