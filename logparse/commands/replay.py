@@ -59,7 +59,8 @@ def _options(parser: Parser) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help=f"run: folder, {DEFAULT_ROOT} by default. score, like: file, form by suffix.",
+        help=f"run: folder, {DEFAULT_ROOT} by default. like: FILE.txt or .json; score: also .html "
+        "and, of one run, .png.",
     )
     writing_options(parser)
 
@@ -142,11 +143,32 @@ def _run(given: Namespace, words: list[str]) -> int:
 
 def _score(given: Namespace, words: list[str]) -> int:
     from logparse.replay import scores
-    from logparse.replay.scoring import score
+    from logparse.replay.scoring import runs_in, score_run
 
-    found = [one for word in words for one in score(word)]
+    runs = [(folder, score_run(folder)) for word in words for folder in runs_in(word)]
+    found = [score for _, one in runs for score in one]
+
+    def page() -> str:
+        from logparse.replay.page import page
+
+        return "".join(page(runs))
+
+    def picture() -> bytes:
+        from logparse.replay.figures import picture, truth_figure
+
+        if len(runs) > 1:
+            raise UsageError(
+                f"{given.output}: a picture shows one run, and there are {len(runs)}; name the "
+                "folder of one, or write .html"
+            )
+        return picture(truth_figure(runs[0][0]))
+
     forms = {"": scores.text, "txt": scores.text, "json": scores.document}
-    return _write(given, {suffix: partial(form, found) for suffix, form in forms.items()})
+    return _write(
+        given,
+        {suffix: partial(form, found) for suffix, form in forms.items()}
+        | {"html": page, "png": picture},
+    )
 
 
 def _like(given: Namespace, words: list[str]) -> int:
@@ -177,7 +199,7 @@ def _like(given: Namespace, words: list[str]) -> int:
     )
 
 
-def _write(given: Namespace, forms: dict[str, Callable[[], str]]) -> int:
+def _write(given: Namespace, forms: dict[str, Callable[[], str | bytes]]) -> int:
     """Print the text, or write a file in the form that its name's end says.
 
     Raises:
@@ -193,5 +215,6 @@ def _write(given: Namespace, forms: dict[str, Callable[[], str]]) -> int:
         known = ", ".join(f".{form}" for form in forms if form)
         raise UsageError(f"{given.output}: name a file that ends in {known}")
     with write_atomic(given.output, force=given.force) as file:
-        file.write(forms[suffix]().encode())
+        made = forms[suffix]()
+        file.write(made if isinstance(made, bytes) else made.encode())
     return FINE

@@ -1,7 +1,8 @@
-"""A replayed run in, a figure out: what was shown, what logparse makes of it, and the truth."""
+"""A replayed run in, figures out: what was shown, what logparse makes of it, and the truth."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,23 +10,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logparse.errors import UsageError
+from logparse.errors import LogparseError, UsageError
 from logparse.reading.records import Floats
-from logparse.replay.scoring import read_truth
+from logparse.replay.scoring import metrics_of, number_of_epochs, read_truth
+from logparse.reports.drawing import single
+from logparse.reports.drawing.axes import axis
+from logparse.reports.drawing.frame import run_of
+from logparse.reports.drawing.sheet import Sheet
+from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import COLORS, Theme, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     import polars as pl
 
+    from logparse.analysis import Analysis
+
 POINTS = 1500
 """Batches drawn one by one at most; of more, means of as many as it takes."""
+
+WIDTH, HEIGHT = 900, 420
+"""Pixels of a picture, before it is drawn twice as fine."""
 
 
 def truth_figure(
     folder: str | os.PathLike[str], metric: str = "loss", *, theme: Theme = "light"
 ) -> go.Figure:
-    """One metric of one run, batch after batch: shown, rebuilt with its 95 % band, and true.
+    """One metric of one run: shown, rebuilt with its 95 % band, and true.
 
     Args:
         folder: a folder that ``run`` made.
@@ -36,99 +47,74 @@ def truth_figure(
         SourceError: the folder holds no finished run.
         UsageError: the metric was not recorded.
     """
-    import plotly.graph_objects as go
-
     from logparse.analysis import analyze
 
     path = Path(folder)
     meta, truth = read_truth(path)
-    known = [name for name in truth.columns if name in meta["epochs"][0].get("logs", {})]
+    known = metrics_of(truth)
     if metric not in known:
         raise UsageError(f"{path}: no {metric!r} was recorded; there are {', '.join(known)}")
-    analysis = analyze(path / "train.log", sha256=False)
-    color = COLORS[theme]
-    ends = np.cumsum([0, *truth.group_by("epoch", maintain_order=True).len()["len"].to_list()])
-    figure = go.Figure()
-    x, y, size = _thinned(truth[metric].to_numpy())
+    sheet = truth_sheet(analyze(path / "train.log", sha256=False), truth, metric, theme=theme)
+    title = f"{metric}: {meta['scenario']}/{meta['variant']}, {meta['scale']}"
+    sheet.layout["title"]["text"] = title
+    return sheet.figure()
+
+
+def picture(figure: go.Figure) -> bytes:
+    """A figure as PNG.
+
+    Raises:
+        LogparseError: kaleido is not installed, or finds no Chrome or Chromium.
+    """
+    if importlib.util.find_spec("kaleido") is None:
+        raise LogparseError("pictures need kaleido: pip install 'logparse[replay]'")
+    try:
+        return bytes(figure.to_image("png", width=WIDTH, height=HEIGHT, scale=2))
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LogparseError(
+            f"no picture could be drawn: {reason}; a page (.html) needs no browser to be made"
+        ) from error
+
+
+def truth_sheet(
+    analysis: Analysis, truth: pl.DataFrame, metric: str, *, theme: Theme = "light"
+) -> Sheet:
+    """The curve of one metric as any report draws it, over its true batches."""
+    sheet = single.curves(analysis, metric, points=POINTS, theme=theme)
+    run = run_of(analysis, None)
+    # Of each batch: run, epoch of the analysis, steps done in the middle of it.
+    numbers = {i: key for key, i in number_of_epochs(analysis).items() if key[0] == run}
+    part = truth.filter(truth["epoch"].is_in(list(numbers)))
+    epochs = np.array([numbers[i][1] for i in part["epoch"].to_list()], float)
+    place = axis(analysis, run, "epoch")
+    x, y, size = _thinned(
+        np.asarray(place.at(epochs, part["step"].to_numpy() - 0.5), float),
+        part[metric].to_numpy(),
+    )
     label = "true batches" if size == 1 else f"true, means of {size} batches"
-    figure.add_scatter(
-        x=x, y=y, mode="markers", name=label, marker={"size": 4, "color": color["mark"]}
-    )
-    rows = analysis.batches.filter(analysis.batches["metric"] == metric)
-    updates = analysis.updates.filter(analysis.updates[metric].is_not_null())
-    for i, part in enumerate(rows.partition_by("epoch", maintain_order=True)):
-        middle = _middles(rows, ends)[rows["epoch"].to_numpy() == part["epoch"][0]]
-        figure.add_scatter(
-            x=[*middle, *middle[::-1]],
-            y=[*part["estimate_high"], *part["estimate_low"][::-1]],
-            fill="toself",
-            fillcolor=color["band"],
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name="95 % band",
-            legendgroup="band",
-            showlegend=i == 0,
-        )
-    for name, table, column, key in (
-        ("shown", updates, metric, "shown"),
-        ("rebuilt", rows, "estimate", "rebuilt"),
-    ):
-        places = _places(table, ends) if name == "shown" else _middles(table, ends)
-        figure.add_scatter(
-            **_broken(places, table, column),
-            mode="lines",
-            name=name,
-            line={"color": color[key], "width": 2},
-        )
-    for end in ends[1:-1]:
-        figure.add_vline(x=int(end) + 0.5, line={"color": color["muted"], "dash": "dot"})
-    figure.update_layout(
-        template=template(theme),
-        title=f"{meta['scenario']}/{meta['variant']}, {meta['scale']}",
-        xaxis_title="batches since training began; dotted lines are ends of epochs",
-        yaxis_title=metric,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        margin={"t": 90},
-    )
-    return figure
+    dots: Trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": label,
+        "x": x,
+        "y": y,
+        "hovertemplate": f"{label} %{{y:.5~g}}<extra></extra>",
+        "marker": {"size": 4, "color": COLORS[theme]["unknown"]},
+    }
+    sheet.data.insert(0, dots)
+    fence = sheet.layout["yaxis"].get("range")
+    if fence:
+        sheet.layout["yaxis"]["range"] = [min(fence[0], y.min()), max(fence[1], y.max())]
+    return sheet
 
 
-def _thinned(values: Floats) -> tuple[Floats, Floats, int]:
-    """Places and means of groups of batches, and how many are in one."""
-    size = -(-len(values) // POINTS)
-    whole = len(values) // size * size
-    means = np.asarray(values[:whole].reshape(-1, size).mean(1), np.float64)
-    places = np.arange(len(means), dtype=np.float64) * size + (size + 1) / 2
-    return np.asarray(places, np.float64), means, size
-
-
-def _places(table: pl.DataFrame, ends: Floats) -> Floats:
-    """Batches since training began, of updates."""
-    numbers = table["epoch"].rank("dense").to_numpy().astype(int) - 1
-    return np.asarray(ends[np.minimum(numbers, len(ends) - 1)] + table["step"].to_numpy())
-
-
-def _middles(table: pl.DataFrame, ends: Floats) -> Floats:
-    """The same of intervals: their middles."""
-    half = (table["step"].to_numpy() - table["first_step"].to_numpy()) / 2
-    return np.asarray(_places(table, ends) - half)
-
-
-def _broken(places: Floats, table: pl.DataFrame, column: str) -> dict[str, list[float | None]]:
-    """A line that is broken between epochs."""
-    x: list[float | None] = []
-    y: list[float | None] = []
-    epoch = None
-    rows = zip(places.tolist(), table[column].to_list(), table["epoch"].to_list(), strict=True)
-    for place, value, number in rows:
-        if epoch is not None and number != epoch:
-            x.append(place)
-            y.append(None)
-        x.append(place)
-        y.append(value)
-        epoch = number
-    return {"x": x, "y": y}
+def _thinned(x: Floats, y: Floats) -> tuple[Floats, Floats, int]:
+    """Means of groups of neighbouring batches, and how many are in one."""
+    size = max(-(-len(y) // POINTS), 1)
+    whole = len(y) // size * size
+    means = [np.asarray(v[:whole].reshape(-1, size).mean(1), np.float64) for v in (x, y)]
+    return means[0], means[1], size
 
 
 PARTS = {
@@ -151,8 +137,11 @@ def time_figure(folders: Sequence[str | os.PathLike[str]], *, theme: Theme = "li
     Raises:
         SourceError: a folder holds no finished run.
     """
-    import plotly.graph_objects as go
+    return time_sheet(folders, theme=theme).figure()
 
+
+def time_sheet(folders: Sequence[str | os.PathLike[str]], *, theme: Theme = "light") -> Sheet:
+    """As ``time_figure``, as plain values."""
     names: list[str] = []
     labels: list[str] = []
     parts: dict[str, list[float]] = {part: [] for part in PARTS}
@@ -172,18 +161,29 @@ def time_figure(folders: Sequence[str | os.PathLike[str]], *, theme: Theme = "li
             parts["computing"].append(float((took - waited)[1:].sum()))
             rest = epoch["end"] - epoch["begin"] - before - took.sum()
             parts["rest"].append(rest)
-    figure = go.Figure()
-    for part, color in PARTS.items():
-        figure.add_bar(
-            x=[names, labels], y=parts[part], name=part, marker={"color": COLORS[theme][color]}
-        )
-    figure.update_layout(
-        barmode="stack",
-        template=template(theme),
-        title=f"{meta['scenario']}, {meta['scale']}: seconds an epoch, as measured",
-        xaxis_title="epoch",
-        yaxis_title="seconds",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        margin={"t": 90},
+    bars: list[Trace] = [
+        {
+            "type": "bar",
+            "name": part,
+            "x": [names, labels] if len(folders) > 1 else labels,
+            "y": parts[part],
+            "marker": {"color": COLORS[theme][color]},
+        }
+        for part, color in PARTS.items()
+    ]
+    what = meta["scenario"] if len(folders) > 1 else f"{meta['scenario']}/{meta['variant']}"
+    return Sheet(
+        bars,
+        {
+            "barmode": "stack",
+            "template": template(theme),
+            "title": {"text": f"{what}, {meta['scale']}: seconds an epoch, as measured"},
+            "xaxis": {
+                "title": {"text": "epoch"},
+                "type": "multicategory" if len(folders) > 1 else "category",
+            },
+            "yaxis": {"title": {"text": "seconds"}},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+            "margin": {"l": 64, "r": 24, "t": 90, "b": 64},
+        },
     )
-    return figure

@@ -1,10 +1,11 @@
 """A compiled Keras model -> a train function that also tells each batch's own values and times.
 
 ``fit`` calls ``model.train_function`` once a batch; ``make_train_function`` documents that it may
-be replaced. The one here does the same work in the same order: take a batch, run ``train_step``. It
-differs in that it takes the batch before it enters the graph, so that waiting for input and
-computing can be timed apart, and in that the graph has one more output: what the loss and the
-metrics are for this batch alone.
+be replaced. The one here does the same work in the same order, in one graph as Keras does: take a
+batch, run ``train_step``. It differs in that the graph reads the clock before and after it takes
+the batch, so that waiting for input and computing are known apart, and in that it has one more
+output: what the loss and the metrics are for this batch alone. One array brings all numbers out,
+since each array that Python reads costs more than what is in it.
 
 A metric's own value is found with the metric's own arithmetic: its state is put aside and emptied,
 the batch is added, the result read, and the state put back, bit for bit, before Keras adds the
@@ -30,8 +31,8 @@ class Batch(NamedTuple):
     """When it had the batch: what lies between is waiting for input."""
     end: float
     """When its results were known."""
-    values: Any
-    """Its own loss and metrics, a numpy array in the order of ``Probe.names``."""
+    values: list[float]
+    """Its own loss and metrics in the order of ``Probe.names``."""
 
 
 class Probe:
@@ -52,8 +53,7 @@ class Probe:
         self._own: dict[str, Any] | None = None
         """Values of the batch whose graph is being built; None outside of that."""
         self._take: Callable[[Batch], None] | None = None
-        self._compiled: list[tuple[Any, Callable[[Any], Any]]] = []
-        """Steps by the form of their data."""
+        self._step = self._compile()
         self._steps = 1
 
     def install(self, take: Callable[[Batch], None]) -> None:
@@ -65,7 +65,7 @@ class Probe:
 
     def uninstall(self) -> None:
         """Leave the model as it was."""
-        self._take = None
+        self._take = self._last = None
         self._set("train_function", self.original)
         for name in ("compute_loss", "compute_metrics"):
             if name in vars(self._model):
@@ -74,34 +74,38 @@ class Probe:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self._model, name, value)  # nothing that Keras should track
 
-    def _step(self, iterator: Any) -> Callable[[Any], Any]:
-        """What does a step with data of this iterator."""
-        form = getattr(iterator, "element_spec", None)
-        for known, step in self._compiled:
-            if known == form:
-                return step
-        self._compiled.append((form, self._compile(form)))
-        return self._compiled[-1][1]
+    def _compile(self) -> Callable[[Any], Any]:
+        """What does a batch of an iterator, as Keras compiles it: a graph, its step by XLA if so.
 
-    def _compile(self, form: Any) -> Callable[[Any], Any]:
-        """A step as Keras compiles it: a graph, by XLA if the model was compiled so.
-
-        The graph is made for the form of data that the iterator states, as Keras makes it, not for
-        that of the first batch: the short last one would need another.
+        It gives Keras's logs, and as float64: seconds of waiting for the batch, its size, its own
+        values.
         """
         model, tf = self._model, self._tf
+        legacy, graph = hasattr(model, "_train_counter"), not model.run_eagerly
         step: Callable[[Any], Any] = self._traced
-        if not hasattr(model, "_train_counter") or model.run_eagerly:
+        if not (legacy and graph):
             # tf-keras turns Python's if and for into graph, Keras 3 does not
             step = tf.autograph.experimental.do_not_convert(step)
-        empty = any(isinstance(part, tf.OptionalSpec) for part in tf.nest.flatten(form))
-        if not model.run_eagerly:
-            signature = None if form is None or empty else [form]
-            jit = bool(model.jit_compile)
-            step = tf.function(
-                step, input_signature=signature, reduce_retracing=True, jit_compile=jit
-            )
-        return model._autoconvert_optionals(step) if empty else step
+        if model.jit_compile and graph:
+            step = tf.function(step, jit_compile=True, reduce_retracing=True)
+        if hasattr(model, "_autoconvert_optionals"):
+            step = model._autoconvert_optionals(step)
+
+        def batch(iterator: Any) -> Any:
+            asked = tf.timestamp()
+            with tf.control_dependencies([asked]):
+                data = iterator.get_next()
+            with tf.control_dependencies(tf.nest.flatten(data, expand_composites=True)):
+                wait = tf.timestamp() - asked
+            with tf.control_dependencies([wait]):
+                logs, own = model.distribute_strategy.run(step, args=(data,))
+            facts = tf.stack([wait, tf.cast(_size(data, tf), tf.float64)])
+            return logs, tf.concat([facts, tf.cast(own, tf.float64)], 0)
+
+        if not graph:
+            return batch
+        found: Callable[[Any], Any] = tf.function(batch, reduce_retracing=True, autograph=legacy)
+        return found
 
     def _run(self, iterator: Any) -> Any:
         """What ``fit`` calls: one batch, or as many as ``steps_per_execution`` says.
@@ -109,29 +113,20 @@ class Probe:
         Raises:
             StopIteration: the data has ended.
         """
-        step, logs = self._step(iterator), None
+        logs = None
         for _ in range(self._steps):
             start = time.perf_counter()
             try:
-                data = next(iterator)
+                logs, numbers = self._step(iterator)
             except (StopIteration, self._tf.errors.OutOfRangeError):
                 if logs is None:
                     raise StopIteration from None
                 break
-            received = time.perf_counter()
-            logs, own = step(data)
-            values = own.numpy()  # waits until the device is done
+            wait, size, *values = numbers.numpy().tolist()  # waits until the device is done
             end = time.perf_counter()
             if self._take is not None:
-                self._take(Batch(self._size(data), start, received, end, values))
+                self._take(Batch(None if size < 0 else int(size), start, start + wait, end, values))
         return logs
-
-    def _size(self, data: Any) -> int | None:
-        """Samples in a batch: the length of its first array."""
-        while isinstance(data, tuple | list | dict) and data:
-            data = data[0] if not isinstance(data, dict) else next(iter(data.values()))
-        shape = getattr(data, "shape", None)
-        return int(shape[0]) if shape else None
 
     def _traced(self, data: Any) -> Any:
         """One step in the graph: what Keras logs, and the batch's own values."""
@@ -213,6 +208,16 @@ def _check(model: Any, tf: Any) -> None:
             "BatchRecorder measures training on one device, and this model trains on "
             f"{model.distribute_strategy.num_replicas_in_sync}; leave it out there"
         )
+
+
+def _size(data: Any, tf: Any) -> Any:
+    """Samples in a batch, in the graph: the length of its first array; -1 where that has none."""
+    first = tf.nest.flatten(data)[0]
+    if isinstance(first, tf.SparseTensor):
+        return first.dense_shape[0]
+    if isinstance(first, tf.RaggedTensor):
+        return first.nrows()
+    return tf.shape(first)[0] if tf.is_tensor(first) and first.shape.rank != 0 else -1
 
 
 def _steps(model: Any) -> int:

@@ -121,6 +121,10 @@ class BatchRecorder(_Hooks):
             }
         )
 
+    def clear(self) -> None:
+        """Forget all batches: after a fit that was there to warm up. Models stay measured."""
+        self._rows, self.epochs, self._began = [], [], None
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Put the probe into the model."""
         if self._began is None:

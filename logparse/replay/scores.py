@@ -14,15 +14,16 @@ SCHEMA_VERSION = "1.0"
 HEAD = ("run", "from", "law", "bounds", "band", "means", "times", "step", "waits", "findings")
 
 LEGEND = """\
-law: of the averages, as found. bounds, band, means, times: how many of the true values of batch
-intervals, epochs and durations lie within what logparse says; a band should hold 95 %. step: error
-of the time a step. waits: true share of the time that training waited for input. findings: those
-found; "missing" ones were expected, "unexpected" ones not, "wrong" ones the truth denies."""
+law: of the averages, as found; "left open" if the log does not tell. bounds, band, means, times:
+how many of the true values of batch intervals, epochs and durations lie within what logparse says;
+a band should hold 95 %. step: error of the time a step. waits: true share of the time that training
+waited for input. findings: those found; "missing" ones were expected, "unexpected" ones not,
+"wrong" ones the truth denies."""
 
 
 def text(scores: Sequence[Score]) -> str:
     """A table, one line a run and source, and what its columns mean."""
-    rows = [HEAD, *(_row(score) for score in scores)]
+    rows = [HEAD, *(cells_of(score) for score in scores)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD) - 1)]
     lines = []
     for row in rows:
@@ -39,14 +40,15 @@ def document(scores: Sequence[Score]) -> str:
     return json.dumps(body, indent=2, allow_nan=False) + "\n"
 
 
-def _row(score: Score) -> tuple[str, ...]:
+def cells_of(score: Score) -> tuple[str, ...]:
+    """The cells of a score, below ``HEAD``."""
     if score.error is not None:
         return (score.run, score.source, *[""] * 7, score.error)
-    law = score.law or "undecided"
+    law = score.law or "left open"
     return (
         score.run,
         score.source,
-        law if score.law == score.true_law else f"{law}, not {score.true_law}",
+        law if score.law in (score.true_law, None) else f"{law}, not {score.true_law}",
         _part(score.bounds),
         _part(score.band),
         _part(score.means),

@@ -69,10 +69,10 @@ class Training:
         return self._callbacks
 
     def _progress(self, of: int) -> None:
-        # Keras's own callback comes after this one, and prints the last line.
-        self.recorder.mark_end()
         self._epochs += 1
         self.say(f"epoch {self._epochs} of {of}")
+        # Keras's own callback comes after this one, and prints the last line.
+        self.recorder.mark_end()
 
     def fit(self, model: Any, *data: Any, of: int | None = None, **options: Any) -> Any:
         """``model.fit``, recorded; ``of`` is how many epochs the run has in all."""

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from logparse.analysis import Analysis, Failure
+    from logparse.reports.epochs import Table
 
 PLACES = 20
 """Findings of one rule that a page lists unless all are asked for."""
@@ -48,6 +49,23 @@ def page(analysis: Analysis, script: str = "inline", *, full: bool = False, home
         home: address of the page that lists this one among others, relative to it.
     """
     return "".join(_pages([_log(analysis, 1, full=full)], [], script, home))
+
+
+def page_with(logs: Iterable[tuple[Analysis, list[str], list[Section], Table]]) -> Iterator[str]:
+    """One page of logs that more is known of than they tell.
+
+    Args:
+        logs: of each its analysis, what to say first, charts in place of its own, and a table that
+            is open at first.
+    """
+    shown: list[Json] = []
+    for analysis, said, sections, table in logs:
+        log = _log(analysis, len(shown) + 1, full=False, sections=sections)
+        log["verdict"] = [*said, *log["verdict"]]
+        first = table_html(table, f"{log['id']}-table-0")
+        log["tables"] = [{"title": table.title, "open": True, "table": first}, *log["tables"]]
+        shown.append(log)
+    yield from _pages(shown, [], "inline")
 
 
 def summary(analysis: Analysis) -> str:
@@ -212,7 +230,9 @@ def _version() -> str:
     return version("logparse")
 
 
-def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
+def _log(
+    analysis: Analysis, number: int, *, full: bool, sections: list[Section] | None = None
+) -> Json:
     """What the template shows of one log; all text is visible, none escaped yet."""
     shown = view(analysis, full=full)
     epochs = page_epochs(analysis, full=full)
@@ -222,7 +242,7 @@ def _log(analysis: Analysis, number: int, *, full: bool) -> Json:
         "name": shown.name,
         "verdict": shown.verdict,
         "groups": [_group(group, None if full else PLACES) for group in shown.groups],
-        "charts": [_section(section, id) for section in charts(analysis, epochs)],
+        "charts": [_section(one, id) for one in sections or charts(analysis, epochs)],
         "tables": [
             {"title": table.title, "open": open, "table": table_html(table, f"{id}-table-{i}")}
             for i, (table, open) in enumerate(log_tables(analysis, epochs, full=full), start=1)

@@ -88,7 +88,16 @@ def test_epochs_count_on_through_fits(trained: Path) -> None:
     truth = pl.read_parquet(trained / "outer.parquet")
     assert truth["epoch"].unique().sort().to_list() == [1, 2, 3]
     runs = json.loads((trained / "outer.json").read_text())
-    assert runs["graphs"] == 1  # the step is built once for all of them
+    assert len(set(runs["graphs"])) == 1  # the first fit builds the step for all of them
+
+
+def test_batches_are_measured_in_whatever_form_they_come(trained: Path) -> None:
+    sizes = json.loads((trained / "forms.json").read_text())
+    assert sizes == {
+        "two inputs": [200, 200, 100],
+        "generator": [5, 3, 9],
+        "one replica": [200, 200, 100],
+    }
 
 
 def test_a_train_step_of_ones_own_is_timed_alone(trained: Path) -> None:

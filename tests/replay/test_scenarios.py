@@ -71,11 +71,13 @@ def test_a_jump_is_explained_as_it_was_made(scores: list[Score]) -> None:
     assert ["LP102" in one.found for one in logs if one.run == "epoch-jump-memorisable"] == [True]
 
 
-def test_a_clean_training_has_no_fault_of_learning_or_input(scores: list[Score]) -> None:
-    for one in scores:
-        if one.run == "clean-clean":
-            assert not [code for code in one.found if code.startswith(("LP3", "LP4"))]
-            assert "LP102" not in one.found
+def test_nothing_is_found_in_a_clean_training(scores: list[Score]) -> None:
+    """Seed 1 with Keras 3 and seed 2 with tf-keras; one more in test_trainer."""
+    clean = [one for one in scores if one.run == "clean-clean"]
+    assert [one.found for one in clean if one.source == "log"] == [(), ()]
+    for one in clean:
+        # Events time each step: they tell of a machine that was busy with other work.
+        assert set(one.found) <= {"LP401", "LP404"}
 
 
 def test_truth_adds_up_to_what_keras_kept(replays: Replays, legacy: Replays) -> None:
@@ -139,9 +141,12 @@ def test_figures_show_what_was_true(replays: Replays) -> None:
     folder = replays.root / "epoch-jump-ordinary"
     _, truth = read_truth(folder)
     drawn = {trace.name: trace for trace in truth_figure(folder, "accuracy").data}
-    assert set(drawn) == {"true batches", "95 % band", "shown", "rebuilt"}
+    assert {"true batches", "batches, rebuilt", "shown by Keras"} <= set(drawn)
     assert list(drawn["true batches"].y) == truth["accuracy"].to_list()
-    assert drawn["shown"].y[-1] == logparse.analyze(folder / "train.log").updates["accuracy"][-1]
+    # In the middle of each batch, on an axis that counts epochs of 100 steps.
+    assert list(drawn["true batches"].x[98:102]) == pytest.approx([0.985, 0.995, 1.005, 1.015])
+    shown = drawn["shown by Keras"].y
+    assert shown[-1] == logparse.analyze(folder / "train.log").updates["accuracy"][-1]
     with pytest.raises(UsageError, match="no 'x' was recorded; there are loss, accuracy"):
         truth_figure(folder, "x")
 

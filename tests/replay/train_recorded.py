@@ -131,13 +131,37 @@ def slow() -> None:
 def outer() -> None:
     """One recorder through three fits of one epoch."""
     recorder, model = BatchRecorder(FOLDER / "outer.parquet"), build("plain")
-    steps = []
+    graphs = []
     for _ in range(3):
         model.fit(X, Y, batch_size=32, verbose=0, callbacks=[recorder])
         (probe,) = recorder._probes.values()
-        steps.append(probe._compiled[0][1])
-    graphs = {id(step) for step in steps}
-    (FOLDER / "outer.json").write_text(json.dumps({"graphs": len(graphs)}))
+        graphs.append(probe._step.experimental_get_tracing_count())
+    (FOLDER / "outer.json").write_text(json.dumps({"graphs": graphs}))
+
+
+def forms() -> None:
+    """Sizes of batches: of several inputs, of a generator's own sizes, by one replica."""
+    import tensorflow as tf
+
+    found = {}
+    inputs = {name: keras.Input((16,), name=name) for name in ("b", "a")}
+    both = keras.layers.Concatenate()([inputs["b"], inputs["a"]])
+    model = keras.Model(inputs, keras.layers.Dense(1)(both))
+    model.compile("sgd", "mse")
+    uneven = (({"b": X[:k], "a": X[:k]}, Y[:k]) for k in (5, 3, 9))
+    for name, args, options in (
+        ("two inputs", ({"b": X, "a": X}, Y), {"batch_size": 200}),
+        ("generator", (uneven,), {}),
+    ):
+        recorder = BatchRecorder()
+        model.fit(*args, verbose=0, callbacks=[recorder], **options)
+        found[name] = recorder.truth["size"].to_list()
+    with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
+        replica = build("plain")
+    recorder = BatchRecorder()
+    replica.fit(X, Y, batch_size=200, verbose=0, callbacks=[recorder])
+    found["one replica"] = recorder.truth["size"].to_list()
+    (FOLDER / "forms.json").write_text(json.dumps(found))
 
 
 def own_step() -> None:
@@ -168,4 +192,5 @@ for each in sys.argv[3:]:
     (FOLDER / f"{each}.json").write_text(json.dumps(found))
 slow()
 outer()
+forms()
 own_step()

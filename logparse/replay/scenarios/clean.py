@@ -1,10 +1,17 @@
 """clean: a training with nothing wrong, on which every rule must stay silent.
 
-The data is in memory and mixed anew in every epoch, the network small and its rate low, so that it
-learns evenly; an epoch is long enough that one batch says little about the others.
+It goes on where an earlier fit ended, slowly, so that nothing it shows needs explaining:
+
+- One epoch moves the loss far less than one batch differs from the next: averaging makes no jump.
+- The bar shows enough of each epoch to know where the network stood at both its ends: a first batch
+  that is off is known to be one batch.
+- The images it trains on it knows a little better than others: validation does not look better.
+- Graphs are built before, and the steps keep a pace: the first epoch takes no longer.
 """
 
 from __future__ import annotations
+
+import time
 
 import numpy as np
 
@@ -37,18 +44,16 @@ def train(run: Training) -> None:
         ]
     )
     model.compile(
-        keras.optimizers.Adam(run.rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
-    # As when a training goes on from saved weights: the fast beginning is behind it.
-    model.fit(x[:n], y[:n], batch_size=32, epochs=run.before, verbose=0)
-    run.fit(
-        model,
-        x[:n],
-        y[:n],
-        batch_size=32,
-        epochs=run.epochs,
-        validation_data=(x[n:], y[n:]),
+    data = {"x": x[:n], "y": y[:n], "validation_data": (x[n:], y[n:])}
+    model.fit(**data, batch_size=64, epochs=run.before, verbose=0, callbacks=[run.recorder])
+    run.recorder.clear()
+    model.optimizer.learning_rate.assign(run.rate)
+    pace = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs=None: time.sleep(run.pause)
     )
+    run.fit(model, **data, batch_size=run.batch, epochs=run.epochs, callbacks=[pace])
 
 
 SCENARIO = Scenario(
@@ -56,31 +61,37 @@ SCENARIO = Scenario(
     seed=None,
     question="what does logparse say when nothing is wrong?",
     answer="Nothing.",
-    variants={"clean": Variant("arrays in memory, mixed in every epoch", silent=True)},
+    variants={"clean": Variant("the last, slow epochs on arrays in memory", silent=True)},
     scales={
         "smoke": {
             "training": 1600,
             "validation": 400,
             "filters": 8,
-            "epochs": 5,
-            "rate": 1e-4,
-            "before": 6,
+            "before": 20,
+            "epochs": 4,
+            "batch": 16,
+            "rate": 2e-5,
+            "pause": 0.02,
         },
         "small": {
-            "training": 8000,
-            "validation": 2000,
-            "filters": 32,
+            "training": 6400,
+            "validation": 1600,
+            "filters": 16,
+            "before": 20,
             "epochs": 8,
-            "rate": 5e-5,
-            "before": 4,
+            "batch": 32,
+            "rate": 1e-5,
+            "pause": 0.02,
         },
         "full": {
             "training": 40_000,
             "validation": 8000,
-            "filters": 64,
+            "filters": 32,
+            "before": 20,
             "epochs": 20,
-            "rate": 2e-5,
-            "before": 4,
+            "batch": 32,
+            "rate": 5e-6,
+            "pause": 0.0,
         },
     },
     seconds={"smoke": 5, "small": 60, "full": 600},

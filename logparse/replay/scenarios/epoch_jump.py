@@ -129,8 +129,9 @@ SCENARIO = Scenario(
         "small": {
             "steps": 406,
             "pause": 0.0,
-            "batch": 16,
-            "side": 48,
+            # As large as the jump needs to stand out from the chance of one batch.
+            "batch": 64,
+            "side": 32,
             "epochs": 3,
             "filters": 16,
             "rate": 3e-4,

@@ -162,7 +162,7 @@ SCENARIO = Scenario(
             "validation_steps": 4,
             "epochs": 5,
             "rate": 2e-3,
-            "delay": 0.1,
+            "delay": 0.3,
         },
         "full": {
             "network": "InceptionV3",
