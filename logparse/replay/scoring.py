@@ -186,7 +186,8 @@ def judge(
     from logparse.replay.scenarios import scenario
 
     variant = scenario(meta["scenario"]).variants[meta["variant"]]
-    must = set(variant.must(meta["scale"])) - _untold(analysis, meta, truth)
+    wanted = set(variant.must(meta["scale"]))
+    must = wanted - _untold(analysis, meta, truth)
     found = set(analysis.findings["code"].to_list())
     laws = set(analysis.runs["law"].to_list())
     bounds, band = _intervals(analysis, truth)
@@ -212,7 +213,7 @@ def judge(
         expected=tuple(sorted(must)),
         found=tuple(sorted(found)),
         missing=tuple(sorted(must - found)),
-        unexpected=tuple(sorted(found - must - set(variant.allowed) - free)),
+        unexpected=tuple(sorted(found - wanted - set(variant.allowed) - free)),
     )
 
 
