@@ -18,7 +18,7 @@ from logparse.reports.drawing.axes import axis
 from logparse.reports.drawing.frame import run_of
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.traces import Trace
-from logparse.reports.palette import COLORS, Theme, template
+from logparse.reports.palette import COLORS, Theme
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -176,7 +176,6 @@ def time_sheet(folders: Sequence[str | os.PathLike[str]], *, theme: Theme = "lig
         bars,
         {
             "barmode": "stack",
-            "template": template(theme),
             "title": {"text": f"{what}, {meta['scale']}: seconds an epoch, as measured"},
             "xaxis": {
                 "title": {"text": "epoch"},
@@ -186,4 +185,5 @@ def time_sheet(folders: Sequence[str | os.PathLike[str]], *, theme: Theme = "lig
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
             "margin": {"l": 64, "r": 24, "t": 90, "b": 64},
         },
+        theme,
     )
