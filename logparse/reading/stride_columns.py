@@ -267,11 +267,11 @@ class _Block:
             single = given[0] if given else other
             return np.full(self.size, single, kind) if whole else np.dtype(kind).type(single)
         filled = [other if value is None else value for value in values]
-        return self._rows(np.array(filled, kind)[self._kind], kind)
+        return self._rows(np.array(filled, kind)[self._kind], kind, other)
 
-    def _rows(self, values: NDArray[Any], kind: Any) -> NDArray[Any]:
-        """What each row has, from what each span has; 0 for rows of none."""
-        pieces = np.zeros(len(self._pieces), kind)
+    def _rows(self, values: NDArray[Any], kind: Any, other: float = 0) -> NDArray[Any]:
+        """What each row has, from what each span has, and ``other`` for rows of none."""
+        pieces = np.full(len(self._pieces), other, kind)
         pieces[1::2] = values
         return np.repeat(pieces, self._pieces)
 
