@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 KEPT_ROWS = 250_000
 """Updates kept in memory for the full tables; a longer log is read again when they are asked."""
 
-LOT_ROWS = 250_000
+LOT_ROWS = 125_000
 """Updates whose batches are rebuilt together: each lot has a fixed cost."""
 
 PART_ROWS = 16_384
@@ -73,6 +73,8 @@ class Again:
         """Numbers of the runs, by where they begin."""
         self.order: dict[str, int] = {}
         """Metrics, numbered as the log shows them first."""
+        self.metrics: list[str] = []
+        """Those of its epochs, in that order."""
         self._options, self._chunks, self._scalars = options, chunks, scalars
         self._kept: list[Batch] | None = []
         self._rows = 0
@@ -180,7 +182,7 @@ class Again:
         run = self.numbers[batch.run.first_byte]
         laws = clock.clock_laws(batch.epochs, clocks.get(run, first_clock_laws(batch.run)))
         clocks[run] = int(laws[-1])
-        return frame("updates", _updates(batch, run, laws))
+        return frame("updates", _updates(batch, run, laws, self.metrics))
 
     def _rebuilt(self, run: int, epochs: Epochs) -> pl.DataFrame:
         """The batch values behind the updates of some epochs, as rows of the table."""
@@ -238,7 +240,7 @@ def _chained(parts: list[rebuild.Columns]) -> rebuild.Columns:
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _updates(batch: Batch, run: int, laws: Laws) -> dict[str, Any]:
+def _updates(batch: Batch, run: int, laws: Laws, metrics: Sequence[str]) -> dict[str, Any]:
     import polars as pl
 
     epochs = batch.epochs
@@ -258,10 +260,13 @@ def _updates(batch: Batch, run: int, laws: Laws) -> dict[str, Any]:
         "line": batch.line,
         "byte": batch.byte,
     }
-    for name, values in epochs.values.items():
+    for name in metrics:
+        if name not in epochs.values:
+            columns[_column(name)] = pl.repeat(None, len(batch.line), dtype=pl.Float64, eager=True)
+            continue
         # A printed nan stays nan; a metric that is not on the line is null.
         absent = pl.Series(epochs.decimals[name] == 0)
-        columns[_column(name)] = pl.Series(values).set(absent, None)
+        columns[_column(name)] = pl.Series(epochs.values[name]).set(absent, None)
     return columns
 
 

@@ -17,7 +17,7 @@ from logparse.reading.event_names import RESTARTS, Restarts
 from logparse.reading.paths import expand, is_folder
 from logparse.reading.source import Upload
 from logparse.stream import Progress
-from logparse.tables import TABLES, empty, frame
+from logparse.tables import LARGE, TABLES, empty, frame
 from logparse.together import Together, together
 from logparse.training.versions import SHOWN_LAWS, law_of_keras
 
@@ -109,11 +109,22 @@ class Analysis:
         if name not in self._tables:
             import polars as pl
 
-            parts = list(self._again.frames(name))
-            self._tables[name] = (
-                pl.concat(parts, how="diagonal") if parts else frame(name, empty(name))
-            )
+            self._tables[name] = pl.concat(self.in_parts(name))
         return self._tables[name]
+
+    def in_parts(self, name: str) -> Iterator[pl.DataFrame]:
+        """One of the tables in parts, one at least; a large one is not kept in memory.
+
+        Raises:
+            UsageError: there is no such table.
+        """
+        if name in self._tables or name not in LARGE:
+            yield self.table(name)
+            return
+        parts = self._again.frames(name)
+        first = next(parts, None)
+        yield frame(name, empty(name)) if first is None else first
+        yield from parts
 
     def parts(self, most: int) -> Iterator[Part]:
         """What was shown and the batches behind it in parts, from one reading of the log.
@@ -126,8 +137,6 @@ class Analysis:
 
     def release(self) -> None:
         """Forget the large tables; they are made again when they are asked for."""
-        from logparse.reports.schema import LARGE
-
         for name in LARGE:
             self._tables.pop(name, None)
 
@@ -416,6 +425,8 @@ def analysis_of(pipeline: Pipeline, again: Again) -> Analysis:
     )
     tables, laws = pipeline.tables()
     again.laws, again.order = laws, pipeline.order
+    shown = tables["metrics"]["metric"].unique().to_list()
+    again.metrics = sorted(shown, key=pipeline.order.__getitem__)
     again.numbers = {run.first_byte: run.number for run in pipeline.runs.runs}
     tables |= _judged(tables, options)
     return Analysis(info, tables, again)

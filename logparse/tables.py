@@ -265,6 +265,10 @@ files, counted; ``agreement`` compares a text with the events of the same run.
 """
 
 
+LARGE = ("updates", "batches", "scalars")
+"""Tables that are made and written only when asked for."""
+
+
 def types_of(columns: tuple[Column, ...]) -> dict[str, Any]:
     """Polars types of columns, by name."""
     import polars as pl

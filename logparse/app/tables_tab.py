@@ -12,9 +12,8 @@ from logparse.app.store import Log
 from logparse.app.text import file_name, plain
 from logparse.reports.epochs import Table
 from logparse.reports.export import safe_cells, write_table
-from logparse.reports.schema import LARGE
 from logparse.reports.view import tables
-from logparse.tables import TABLES
+from logparse.tables import LARGE, TABLES
 
 MOST = 2_000_000
 """Updates up to which the large tables are made for the page."""

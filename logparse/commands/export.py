@@ -52,8 +52,7 @@ def run(given: Namespace) -> int:
     if given.table not in TABLES:
         raise UsageError(f"no table {given.table!r}{hint(given.table, TABLES)}")
     (path,) = given.arguments
-    with TableOutput(target, force=given.force) as out:
-        with progress(path, quiet=given.quiet):
-            frame = analyze(path, sha256=False, **given_reading(given)).table(given.table)
-        out.write(frame)
+    with TableOutput(target, force=given.force) as out, progress(path, quiet=given.quiet):
+        analysis = analyze(path, sha256=False, **given_reading(given))
+        out.write(analysis.in_parts(given.table))
     return FINE

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from logparse.reports.safe import cell
@@ -31,34 +32,67 @@ def safe_cells(table: pl.DataFrame) -> pl.DataFrame:
     return table.rename(dict(zip(table.columns, names, strict=True)))
 
 
-def write_table(table: pl.DataFrame, file: IO[bytes], form: str) -> None:
-    """Write a table in one of ``output.EXPORTS``.
+def write_table(table: pl.DataFrame | Iterable[pl.DataFrame], file: IO[bytes], form: str) -> None:
+    """Write a table, or one that comes in parts, in one of ``output.EXPORTS``.
 
     CSV, TSV and Parquet hold the text of a log as text cells (``safe.cell``): Parquet, too, is
     opened in spreadsheets, or turned into what they open. CSV is empty for null and has ``NaN`` for
     a shown nan. JSON is an array of the objects of the JSON report.
     """
+    import polars as pl
+
+    parts = iter([table] if isinstance(table, pl.DataFrame) else table)
     if form == "parquet":
-        safe_cells(table).write_parquet(file)
+        _write_parquet(map(safe_cells, parts), file)
     elif form in ("csv", "tsv"):
-        separator = "," if form == "csv" else "\t"
-        safe_cells(table).write_csv(file, separator=separator)
+        for number, part in enumerate(map(safe_cells, parts)):
+            separator = "," if form == "csv" else "\t"
+            part.write_csv(file, separator=separator, include_header=number == 0)
     else:
-        for piece in _json_pieces(table, lines=form == "ndjson"):
+        for piece in _json_pieces(parts, lines=form == "ndjson"):
             file.write(piece.encode())
 
 
-def _json_pieces(table: pl.DataFrame, *, lines: bool) -> Iterator[str]:
+def _write_parquet(parts: Iterator[pl.DataFrame], file: IO[bytes]) -> None:
+    """Write one part whole, several as they come: never more of them than polars works on."""
+    from polars.io.plugins import register_io_source
+
+    begin = [next(parts), *islice(parts, 1)]
+    if len(begin) == 1:
+        begin[0].write_parquet(file)
+        return
+    schema = begin[0].schema
+    failed: list[BaseException] = []
+
+    def source(*_: object) -> Iterator[pl.DataFrame]:
+        try:
+            while begin:
+                yield begin.pop(0)
+            yield from parts
+        except BaseException as error:  # polars raises another one in its place
+            failed.append(error)
+            raise
+
+    try:
+        register_io_source(source, schema=schema).sink_parquet(file)
+    except Exception:
+        if failed:
+            raise failed[0] from None
+        raise
+
+
+def _json_pieces(parts: Iterator[pl.DataFrame], *, lines: bool) -> Iterator[str]:
     from logparse.reports.json import dump, rows
 
+    every = (row for part in parts for row in rows(part))
     if lines:
-        yield from (dump(row) + "\n" for row in rows(table))
+        yield from (dump(row) + "\n" for row in every)
         return
     between = "[\n"
-    for row in rows(table):
+    for row in every:
         yield between + dump(row)
         between = ",\n"
-    yield "\n]\n" if table.height else "[]\n"
+    yield "[]\n" if between == "[\n" else "\n]\n"
 
 
 class CsvReport:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from logparse.reports.safe import json_text
-from logparse.reports.schema import LARGE, NOT_FINITE, SCHEMA_VERSION
-from logparse.tables import TABLES
+from logparse.reports.schema import NOT_FINITE, SCHEMA_VERSION
+from logparse.tables import LARGE, TABLES
 
 if TYPE_CHECKING:
     import polars as pl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -240,8 +240,8 @@ class TableOutput:
     ) -> bool | None:
         return self._stack.__exit__(kind, error, trace)
 
-    def write(self, table: pl.DataFrame) -> None:
-        """Write the table."""
+    def write(self, table: pl.DataFrame | Iterable[pl.DataFrame]) -> None:
+        """Write the table, or its parts one after the other."""
         from logparse.reports.export import write_table
 
         write_table(table, self._file, self._target.format)

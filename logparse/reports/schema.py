@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from logparse.tables import TABLES, Column
+from logparse.tables import LARGE, TABLES, Column
 
 SCHEMA_VERSION = "1.0"
 """Version of the JSON report. History:
@@ -13,9 +13,6 @@ SCHEMA_VERSION = "1.0"
 
 A new column or key raises the second number; a removed or changed one raises the first.
 """
-
-LARGE = ("updates", "batches", "scalars")
-"""Tables that are written only when asked for."""
 
 NOT_FINITE = "not_finite"
 """Key of a row that holds the columns whose value is not a finite number, by name."""

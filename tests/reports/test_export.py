@@ -5,11 +5,13 @@ import io
 import json
 import math
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pytest
 
+from logparse.errors import SourceError
 from logparse.reports.export import CsvReport, safe_cells, write_table
 from logparse.tables import TABLES
 
@@ -92,3 +94,25 @@ def test_the_csv_report_is_the_epochs_of_all_logs(seed: Any) -> None:
     assert [(row["path"], row["epoch"]) for row in rows] == [
         ("train.log", str(i)) for i in (1, 2, 3, 1, 2, 3)
     ]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "parquet", "json", "ndjson"])
+def test_a_table_in_parts_is_the_same_file(seed: Any, form: str) -> None:
+    table = seed.table("updates")
+    parts = [table[:1], table[1:1], table[1:]]
+    file = io.BytesIO()
+    write_table(iter(parts), file, form)
+    if form == "parquet":
+        assert pl.read_parquet(file.getvalue()).equals(safe_cells(table))
+    else:
+        assert file.getvalue() == written(table, form)
+
+
+def test_what_fails_between_two_parts_is_raised_as_it_is(seed: Any) -> None:
+    def parts() -> Iterator[pl.DataFrame]:
+        yield seed.table("updates")
+        yield seed.table("updates")
+        raise SourceError("the disk is gone")
+
+    with pytest.raises(SourceError, match="the disk is gone"):
+        write_table(parts(), io.BytesIO(), "parquet")

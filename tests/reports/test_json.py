@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 
 from logparse.reports.json import JsonReport, NdjsonReport, document
-from logparse.reports.schema import LARGE, SCHEMA_VERSION, result_schema
-from logparse.tables import TABLES
+from logparse.reports.schema import SCHEMA_VERSION, result_schema
+from logparse.tables import LARGE, TABLES
 
 
 def strict(text: str) -> Any:
