@@ -6,6 +6,7 @@ errs on made series.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,36 +91,50 @@ class Series:
 @once
 def all_series(tables: Tables) -> list[Series]:
     """Runs as series of epochs. Epochs of another length than most of their run are left out."""
+    frame = tables.epochs
+    runs: dict[int, list[int]] = {}
+    for i, run in enumerate(frame["run"].to_list()):
+        runs.setdefault(run, []).append(i)
+    numbers = {name: _floats(frame, name) for name in _NUMBERS}
+    complete = np.array([bool(one) for one in frame["complete"].to_list()], np.bool_)
+    timed = complete & np.isfinite(numbers["seconds"])
+    length = np.nan_to_num(numbers["of"])
+    epoch, line = frame["epoch"].to_numpy(), frame["last_line"].to_numpy()
     found: list[Series] = []
-    for frame in tables.epochs.partition_by("run", maintain_order=True):
-        timed = frame["complete"].fill_null(False) & frame["seconds"].is_not_null()
-        length = frame["of"].fill_null(0)
-        usual = length.filter(timed).mode()
-        if usual.is_empty():
+    for run, rows in runs.items():
+        all_of_it = np.array(rows)
+        lengths = Counter(length[all_of_it][timed[all_of_it]].tolist())
+        if not lengths:
             continue
-        part = frame.filter(timed & (length == usual.min()))
-        seconds, low, high = (
-            _floats(part, name) for name in ("seconds", "seconds_low", "seconds_high")
-        )
+        usual = min(lengths, key=lambda one: (-lengths[one], one))
+        at = all_of_it[timed[all_of_it] & (length[all_of_it] == usual)]
+        part = {name: column[at] for name, column in numbers.items()}
+        seconds, low, high = part["seconds"], part["seconds_low"], part["seconds_high"]
         low = np.where(np.isfinite(low), low, seconds)
         # Without a bound from above (TF 2.2 and 2.3) the one from below serves for both.
         high = np.where(np.isfinite(high), high, 2 * seconds - low)
         found.append(
             Series(
-                run=int(part["run"][0]),
-                epoch=part["epoch"].to_numpy(),
-                line=part["last_line"].to_numpy(),
-                steps=_floats(part, "steps"),
+                run=run,
+                epoch=epoch[at],
+                line=line[at],
+                steps=part["steps"],
                 seconds=seconds,
                 half=0.5 * (high - low),
-                step=_floats(part, "step_seconds"),
-                first_step=_floats(part, "first_step_seconds"),
-                validation=_floats(part, "validation_seconds"),
-                late_step=_floats(part, "late_step_seconds"),
-                starts=bool(part["epoch"][0] == frame["epoch"][0]),
+                step=part["step_seconds"],
+                first_step=part["first_step_seconds"],
+                validation=part["validation_seconds"],
+                late_step=part["late_step_seconds"],
+                starts=bool(epoch[at[0]] == epoch[rows[0]]),
             )
         )
     return found
+
+
+_NUMBERS = (
+    "of", "steps", "seconds", "seconds_low", "seconds_high", "step_seconds", "first_step_seconds",
+    "validation_seconds", "late_step_seconds",
+)  # fmt: skip
 
 
 def _floats(part: pl.DataFrame, name: str) -> Floats:
