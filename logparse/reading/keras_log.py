@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from typing import Any
 
 import numpy as np
 
@@ -98,6 +100,12 @@ class KerasLog:
     def __getstate__(self) -> dict[str, object]:
         """What it knows of its log, for another process; there, nothing more is read."""
         return {name: getattr(self, name) for name in _KNOWN}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KerasLog:
+        """A reader that goes on from here by itself, unlike what another process gets."""
+        other = memo[id(self)] = KerasLog.__new__(KerasLog)
+        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return other
 
     def feed(self, block: bytes) -> Chunk:
         """Updates, events and rejects that are complete once ``block`` has come."""
