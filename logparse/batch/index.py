@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from importlib import resources
@@ -13,7 +11,7 @@ from logparse.batch.folder import PAGES
 from logparse.batch.work import Entry
 from logparse.findings import registry
 from logparse.reports import words
-from logparse.reports.safe import visible
+from logparse.reports.safe import csp_hash, visible
 
 SEVERITIES = {"error": "error", "warning": "warning", "info": "note"}
 """Severities, the worst first, and the word for each."""
@@ -61,8 +59,8 @@ def index_page(entries: list[Entry], tree: str) -> str:
         tree=visible(tree),
         style=style,
         behaviour=behaviour,
-        style_hash=_csp_hash(style),
-        behaviour_hash=_csp_hash(behaviour),
+        style_hash=csp_hash(style),
+        behaviour_hash=csp_hash(behaviour),
         heads=["Epochs", "Time", "A step", *map(visible, metrics)],
         rows=rows,
         values=[row.values for row in rows],
@@ -164,11 +162,6 @@ def _sentence(states: Counter[str], skipped: int) -> str:
 
 def _asset(name: str) -> str:
     return resources.files("logparse.batch").joinpath("assets", name).read_text("utf-8")
-
-
-def _csp_hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def worst_first(entries: Iterable[Entry]) -> list[Row]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from logparse.reports.html_table import table_html
-from logparse.reports.safe import visible
+from logparse.reports.safe import csp_hash, visible
 from logparse.reports.sections import Section, charts, log_tables, page_epochs
 from logparse.reports.view import NOT_JUDGED, Group, account_table, tables, view
 
@@ -143,15 +142,12 @@ def _pages(
 ) -> Iterator[str]:
     environment = _environment()
     # Constant texts of this package, checked by their hashes; nothing of a log is in them.
-    style = _source("page.css")
-    own = _source("page.js")
-    inline = [script_text()] if script == "inline" else []
-    if inline:
+    if script == "inline":
         scripts = [f'<script type="text/plain" id="plotly">{_packed()}</script>']
     else:
         scripts = [str(Markup('<script src="{}"></script>').format(script))]
     scripts.append(f'<script type="application/json" id="settings">{_settings()}</script>')
-    scripts.append(f"<script>{own}</script>")
+    scripts.append(f"<script>{_source('page.js')}</script>")
     names = [log["name"] for log in logs]
     title = names[0] if len(names) == 1 else f"{len(names)} logs"
     yield environment.get_template("page.html.jinja").render(
@@ -160,33 +156,30 @@ def _pages(
         title=f"{title} - logparse",
         version=_version(),
         home=home,
-        policy=_policy(style, [*inline, own], shared=script != "inline"),
-        style=Markup(style),  # noqa: S704
+        policy=_policy(shared=script != "inline"),
+        style=Markup(_source("page.css")),  # noqa: S704
         styles=_styles(),
         scripts=Markup("\n".join(scripts)),  # noqa: S704
     )
 
 
-def _policy(style: str, scripts: Sequence[str], *, shared: bool) -> str:
-    """What the page may do: run its own scripts, style itself, make pictures of its charts."""
-    allowed = [_hash(text) for text in scripts] + (["'self'", "file:"] if shared else [])
+@cache
+def _policy(*, shared: bool) -> str:
+    """What a page may do: run its own scripts, style itself, make pictures of its charts."""
+    allowed = [csp_hash(_source("page.js"))]
+    allowed += ["'self'", "file:"] if shared else [csp_hash(script_text())]
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src {' '.join(allowed)}",
             # Plotly sets style attributes on what it draws.
-            f"style-src-elem {_hash(style)} {_hash('')}",
+            f"style-src-elem {csp_hash(_source('page.css'))} {csp_hash('')}",
             "style-src-attr 'unsafe-inline'",
             "img-src data: blob:",
             "base-uri 'none'",
             "form-action 'none'",
         )
     )
-
-
-@cache
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache

@@ -145,7 +145,21 @@ def make_report(format: str, stream: TextIO | None, *, color: str, full: bool) -
     return TextReport(page(stream, color=color, full=full) if stream else Page())
 
 
-class Outputs:
+class _Files:
+    """A block that closes files: whole where it ends without an error, or not at all."""
+
+    _stack: ExitStack
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, trace)
+
+
+class Outputs(_Files):
     """Every report of one command, written side by side as the logs come.
 
     A file appears whole when the block ends without an error, or not at all.
@@ -181,14 +195,6 @@ class Outputs:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        return self._stack.__exit__(kind, error, trace)
-
     def start(self) -> None:
         """Write what comes before the first log."""
         for report, file in self._reports:
@@ -211,7 +217,7 @@ class Outputs:
         sys.stdout.flush()
 
 
-class TableOutput:
+class TableOutput(_Files):
     """One table to a file, whole or not at all, or to stdout.
 
     Raises:
@@ -231,14 +237,6 @@ class TableOutput:
             file = write_atomic(self._target.path, force=self._force)
             self._file = self._stack.enter_context(file)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        return self._stack.__exit__(kind, error, trace)
 
     def write(self, table: pl.DataFrame | Iterable[pl.DataFrame]) -> None:
         """Write the table, or its parts one after the other."""
