@@ -6,6 +6,7 @@ job trains it is the job's ``train.log``, so that the log holds the bytes that K
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -23,6 +24,8 @@ SCHEMA_VERSION = "1.0"
 """Of ``meta.json``. 1.0: the first."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+MAKE_ROOM = "free some space, then the same command with --resume: what is finished is kept"
 
 
 def main() -> None:
@@ -42,8 +45,9 @@ def main() -> None:
         except BrokenPipeError:
             return  # who asked for it is gone
         except Exception as error:
-            traceback.print_exc()
             _tell(news, failed=_reason(error))
+            with contextlib.suppress(OSError):  # where it goes may be full, too
+                traceback.print_exc()
         else:
             _tell(news, done=job["name"], seconds=seconds)
         finally:
@@ -149,10 +153,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, LogparseError):
         return str(error)
     if isinstance(error, OSError) and error.errno in FULL:
-        return (
-            f"the disk is full ({(error.strerror or str(error)).lower()}); free some space, then "
-            "the same command with --resume: what is finished is kept"
-        )
+        return f"the disk is full ({(error.strerror or str(error)).lower()}); {MAKE_ROOM}"
+    if os.strerror(errno.ENOSPC).lower() in str(error).lower():  # as TensorFlow's writers say it
+        return f"the disk is full ({os.strerror(errno.ENOSPC).lower()}); {MAKE_ROOM}"
     if isinstance(error, MemoryError):
         return "not enough memory; take a smaller --scale"
     first = (str(error).strip() or "?").splitlines()[0][:300]

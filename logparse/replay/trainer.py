@@ -31,6 +31,9 @@ KERAS = ("keras", "tf-keras")
 SPARE = 200_000_000
 """Bytes of disk that a run leaves free."""
 
+FULL = 1_000_000
+"""Bytes of disk below which nothing more can be written."""
+
 MEMORY_SHARE = 0.5
 """Of the memory that is free at the start, a run may plan with this share."""
 
@@ -338,8 +341,10 @@ def _process(
         if news.current is not None:  # it ended in the middle of a job
             code = process.returncode
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            full = shutil.disk_usage(folder).free < FULL
+            why = "the disk is full" if full else "perhaps for want of memory"
             outcome.failed[news.current] = (
-                f"its process ended {how}, perhaps for want of memory; what it wrote is in "
+                f"its process ended {how}, {why}; what it wrote is in "
                 f"{folder / news.current}.partial. --resume does it again"
             )
             return news.count + 1

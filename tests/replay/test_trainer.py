@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from logparse.errors import UsageError
-from logparse.replay import all_scenarios, estimate, jobs_of, run, score
+from logparse.replay import all_scenarios, child, estimate, jobs_of, run, score
 from logparse.replay.scenario import SCALES
 from logparse.replay.trainer import amount, duration
 from tests.replay.conftest import Replays
@@ -189,3 +189,39 @@ def test_sizes_and_times_are_told_in_words() -> None:
         "2000 TB",
     ]
     assert [duration(n) for n in (3, 300, 14_400)] == ["3 s", "5 min", "4.0 h"]
+
+
+def test_a_disk_too_full_for_the_traceback_is_told_as_well() -> None:
+    """The error stream of a training lies on the same disk."""
+    script = """
+import errno, sys
+from types import SimpleNamespace
+from logparse.replay import child
+
+def fail(*args):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+keras = SimpleNamespace(backend=SimpleNamespace(clear_session=lambda: None))
+child.start = lambda order: (keras, None, "CPU")
+child._train = child.traceback.print_exc = fail
+child.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps({"jobs": [{"name": "a"}, {"name": "b"}]}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    news = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["job"] for one in news if "job" in one] == ["a", "b"]
+    failed = [one["failed"] for one in news if "failed" in one]
+    assert len(failed) == 2
+    assert all(one.startswith("the disk is full (no space left on device)") for one in failed)
+
+
+def test_what_tensorflow_says_of_a_full_disk_is_understood() -> None:
+    said = RuntimeError(
+        "{{function_node x}} /a/cache.tempstate1; No space left on device [Op:Next]"
+    )
+    assert child._reason(said).startswith("the disk is full (no space left on device); free some")

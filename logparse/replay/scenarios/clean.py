@@ -94,7 +94,7 @@ SCENARIO = Scenario(
             "pause": 0.0,
         },
     },
-    seconds={"smoke": 5, "small": 60, "full": 600},
+    seconds={"smoke": 15, "small": 75, "full": 600},
     train=train,
     need=lambda settings: Need(2_000_000, _images(settings)),
 )
