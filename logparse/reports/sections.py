@@ -76,7 +76,7 @@ def charts(analysis: Analysis, epochs: Table) -> list[Section]:
     sections = [_curves(analysis, epochs)] if known.runs and known.names else []
     if known.epochs.there("seconds").any():
         sections.append(_times(analysis, epochs))
-    return sections
+    return [section for section in sections if section.charts]
 
 
 def _curves(analysis: Analysis, table: Table) -> Section:
@@ -90,19 +90,22 @@ def _curves(analysis: Analysis, table: Table) -> Section:
     ]
     found = []
     for run, metric in wanted[:CHARTS]:
+        figure = single.curves(analysis, metric, run=run, points=POINTS)
+        if not figure.data:
+            continue
         name = shorten(metric, 60)
         title = f"{name}{which(analysis, run)}"
-        epochs = len(known.run(run))
+        epochs = words.count(len(known.run(run)), "epoch")
         found.append(
             Chart(
                 title=title,
-                alt=f"Line chart of {title} over {words.count(epochs, 'epoch')}: as shown, and as "
-                "rebuilt. Its numbers are in the table below.",
-                figure=single.curves(analysis, metric, run=run, points=POINTS),
+                alt=f"Line chart of {title} over {epochs}: as shown, and as rebuilt. Its numbers "
+                "are in the table below.",
+                figure=figure,
                 table=_part(table, f"{name} of each epoch", group=metric),
             )
         )
-    return Section("curves", "Curves", CURVES, found, _more(len(wanted) - len(found)))
+    return Section("curves", "Curves", CURVES, found, _more(len(wanted) - CHARTS))
 
 
 def _times(analysis: Analysis, table: Table) -> Section:
@@ -120,13 +123,13 @@ def _times(analysis: Analysis, table: Table) -> Section:
         if steps.data:
             alt = f"Line chart of the time a step took{name}. Its numbers are in the table below."
             found.append(Chart(f"time a step{name}", alt, steps, times))
-    hidden = max(0, len(runs) - CHARTS // 2)
-    return Section("time", "Time", f"{TIMES} {STEPS}", found, _more(hidden, "more run"))
+    hidden = _more(len(runs) - CHARTS // 2, "more run")
+    return Section("time", "Time", f"{TIMES} {STEPS}", found, hidden)
 
 
 def _more(hidden: int, noun: str = "more chart") -> str:
     """What a page leaves out."""
-    if not hidden:
+    if hidden <= 0:
         return ""
     return (
         f"{words.count(hidden, noun)} would make the page too large; the tables hold all numbers."

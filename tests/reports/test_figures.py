@@ -167,3 +167,10 @@ def test_plot_is_the_same_figures(keras2: Analysis) -> None:
     assert keras2.plot("steps", theme="dark") == figures.steps(keras2, theme="dark")
     with pytest.raises(UsageError, match="no figure"):
         keras2.plot("pie")  # type: ignore[arg-type]
+
+
+def test_a_metric_that_never_changes_has_an_axis_of_its_own_size(sample_logs: Path) -> None:
+    analysis = logparse.analyze(sample_logs / "tensorboard" / "two_fits")
+    (rate,) = set(analysis.metrics.filter(pl.col("metric") == "learning_rate")["shown"].to_list())
+    figure = figures.curves(analysis, "learning_rate")
+    assert figure.layout.yaxis.range == (0, pytest.approx(2 * rate))

@@ -203,3 +203,10 @@ def test_every_run_has_its_charts_and_what_is_left_out_is_counted(
     hidden = pairs.select("run", "metric").unique().height - 2
     assert f"{hidden} more chart" in words
     assert f"{len(runs) - 1} more run" in words
+
+
+def test_a_chart_without_anything_to_draw_is_left_out(sample_logs: Path) -> None:
+    log = sample_logs / "seeds" / "004_vgg16_finetune.log"
+    assert not logparse.analyze(log).epochs["step_seconds"].count()
+    assert 'id="log-1-time-1"' in (text := page(logparse.analyze(log), script="x.js"))
+    assert 'id="log-1-time-2"' not in text

@@ -88,10 +88,21 @@ def curves(
         edges=edges,
         place=place,
     )
+    level = _constant(traces)
+    if level:
+        # Left alone, the axis would reach from 1 below to 1 above, whatever the unit.
+        figure.update_yaxes(range=sorted((0.0, 2 * level)))
     if strange and not len(strange.sample):
         # The crosses stand for no value.
         figure.update_yaxes(showticklabels=False, showgrid=False)
     return figure
+
+
+def _constant(traces: list[Trace]) -> float | None:
+    """The one value that is drawn, if there is no other."""
+    y = np.concatenate([trace["y"] for trace in traces]) if traces else np.zeros(0)
+    y = y[np.isfinite(y)]
+    return float(y[0]) if len(y) and y.min() == y.max() else None
 
 
 def _thinned(found: Drawn, series: Series | None) -> str:

@@ -248,8 +248,9 @@ def _changes(
     ]
     values = dict(zip(number.tolist(), y.tolist(), strict=True))
     found = [
-        (row["code"], row["epoch"], values.get(row["epoch"], np.nan), row["message"])
+        (row["code"], row["epoch"], value, row["message"])
         for row in rows
+        if np.isfinite(value := values.get(row["epoch"], np.nan))
     ]
     traces = parts.marks(place, found, color)
     for trace in traces:
