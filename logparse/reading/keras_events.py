@@ -21,6 +21,7 @@ from logparse.reading.event_names import Restarts
 from logparse.reading.event_runs import EventRun, Segment, stream_scalars
 from logparse.reading.event_shapes import Shapes
 from logparse.reading.event_values import BFLOAT16, DOUBLE, FLOAT, HALF
+from logparse.reading.keras_loops import number_on
 from logparse.reading.keras_plain import translate
 from logparse.reading.keras_plan import (
     BATCH_KIND,
@@ -181,6 +182,9 @@ def _chunks(
         placed.append(epochs)
     if restarts == "preempt":
         _preempt([fit for file in placed for fit in file])
+    if restarts == "keep":
+        found = zip(plans, placed, strict=True)
+        number_on([(file.segment.file.name, fits, epochs) for (file, fits), epochs in found])
     base = lines = 0
     for (file, fits), epochs in zip(plans, placed, strict=True):
         new_run = restarts == "segment"
