@@ -301,11 +301,14 @@ class Pipeline:
             ("shown", "before", "first"), zip(*printed, strict=True), strict=False
         ):
             there = np.concatenate([mask for part in shown for mask in part] or [np.zeros(0, bool)])
+            if (there == np.isfinite(columns[name])).all():
+                continue
             values = pl.Series(name, columns[name], dtype=pl.Float64).set(pl.Series(~there), None)
             table = table.with_columns(values)
         # In the order in which the log shows them first, however it came in blocks.
         rank = np.array([self.order[name] for name in columns["metric"]], np.int64)
-        return table[np.lexsort((rank, columns["epoch"], columns["run"]))]
+        order = np.lexsort((rank, columns["epoch"], columns["run"]))
+        return table if (np.diff(order) == 1).all() else table[order]
 
 
 def _printed(epochs: Epochs, summary: rebuild.Summary) -> tuple[Bools, Bools, Bools]:
