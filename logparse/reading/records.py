@@ -112,18 +112,19 @@ class Updates:
             order=self.order,
         )
 
-    def joined(self, other: Updates) -> Updates:
-        """These rows, then the other's; metrics in the order of the log."""
-        if not len(self):
-            return other
-        parts = (self, other)
+    def joined(self, *others: Updates) -> Updates:
+        """These rows, then the others'; metrics in the order of the log."""
+        parts = [part for part in (self, *others) if len(part)] or [self]
+        if len(parts) == 1:
+            return parts[0]
         values, decimals = {}, {}
-        order = other.order
-        for name in sorted({**self.values, **other.values}, key=lambda n: order.get(n, len(order))):
+        order = parts[-1].order
+        every = dict.fromkeys(name for part in parts for name in part.values)
+        for name in sorted(every, key=lambda name: order.get(name, len(order))):
             values[name] = np.concatenate([p.values.get(name, nans(len(p))) for p in parts])
             decimals[name] = np.concatenate([p.decimals.get(name, _zeros(len(p))) for p in parts])
         return Updates(
-            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIXED},
+            **{name: _chained([getattr(part, name) for part in parts]) for name in _FIXED},
             values=values,
             decimals=decimals,
             order=order,
@@ -158,6 +159,13 @@ def nans(size: int) -> Floats:
 
 
 _NANS = np.zeros(0)
+
+
+def _chained(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """A column, part after part."""
+    if all(part.base is _NANS for part in parts):
+        return nans(sum(map(len, parts)))
+    return np.concatenate(parts)
 
 
 def _zeros(size: int) -> NDArray[np.int8]:

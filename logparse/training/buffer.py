@@ -40,14 +40,14 @@ class Buffer:
     def rows(self, spans: Sequence[tuple[int, int]]) -> Updates:
         """The rows of some spans, in order; without copying where they are one stretch."""
         pieces = [piece for span in spans for piece in self._pieces(*span)]
-        part, at, stop = pieces[0]
+        part, at, _ = pieces[0]
         if all(piece[0] is part for piece in pieces):
             if sum(b - a for _, a, b in pieces) == pieces[-1][2] - at:
                 return part.part(at, pieces[-1][2])
             return part.take(np.concatenate([np.arange(a, b) for _, a, b in pieces]))
-        out = part.part(at, stop)
-        for part, at, stop in pieces[1:]:
-            out = out.joined(part.part(at, stop))
+        # All at once: one by one, an epoch of many pieces would be copied as many times.
+        first, *others = (part.part(at, stop) for part, at, stop in pieces)
+        out = first.joined(*others)
         # Metrics in the order in which these rows show them, as in one piece.
         return out.part(0, len(out))
 

@@ -129,8 +129,8 @@ def settle_units(run: Run, rows: Updates, first: int, total: int) -> None:
     told = run.train_on.data if run.train_on else {}
     form = rows.form[:first]
     run.unknown_length = bool((rows.of[:first] == 0)[~rows.last[:first]].any())
-    shown = rows.step[:first][~rows.last[:first] & (rows.step[:first] > 0)]
-    counts = np.array(sorted(set(shown.tolist())), np.int64)
+    shown = np.sort(rows.step[:first][~rows.last[:first] & (rows.step[:first] > 0)])
+    counts = shown[np.diff(shown, prepend=0) > 0]
     counts = counts[counts < rows.of[:first].max(initial=0)]
     unit = int(np.gcd.reduce(counts)) if len(counts) else 0
     # The first update of an epoch is always drawn, so its count is one batch; where the head of

@@ -180,28 +180,28 @@ def _open_last(
     spread: Floats,
 ) -> None:
     """Widen the bounds of intervals that hold a last batch of another or unknown size."""
-    t_a, s_a, e_a = sums
-    loose = out.open
-    if loose.any():
-        # The mean is monotone in the weight w of the last batch: its ends give the bounds.
-        short = np.maximum(out.gap - 1 + 1 / LARGEST_BATCH, 1 / LARGEST_BATCH)
-        total = t_a + short
-        with np.errstate(invalid="ignore"):
-            value = (total * mean - s_a) / short
-            error = (total * half + e_a) / short
-        low, high = np.minimum(out.low, value - error), np.maximum(out.high, value + error)
-        out.low[:] = np.where(loose, low, out.low)
-        out.high[:] = np.where(loose, high, out.high)
+    loose = np.flatnonzero(out.open)
+    t_a, s_a, e_a = (term[loose] for term in sums)
+    # The mean is monotone in the weight w of the last batch: its ends give the bounds.
+    short = np.maximum(out.gap[loose] - 1 + 1 / LARGEST_BATCH, 1 / LARGEST_BATCH)
+    total = t_a + short
+    with np.errstate(invalid="ignore"):
+        value = (total * mean[loose] - s_a) / short
+        error = (total * half[loose] + e_a) / short
+    out.low[loose] = np.minimum(out.low[loose], value - error)
+    out.high[loose] = np.maximum(out.high[loose], value + error)
     # A plain mean of several batches differs from the weighted one when the last is short.
-    steps = (out.step - out.first_step + 1).astype(np.float64)
-    part = np.where(loose, 1 / LARGEST_BATCH, out.gap - (steps - 1))
-    mixed = (steps > 1) & (part < 1)
+    count = out.step - out.first_step + 1
+    part = out.gap - (count - 1)
+    part[loose] = 1 / LARGEST_BATCH
+    mixed = np.flatnonzero((count > 1) & (part < 1))
+    steps, part = count[mixed].astype(np.float64), part[mixed]
     with np.errstate(invalid="ignore", divide="ignore"):
-        room = FAR * spread / np.sqrt(part) * (1 / steps - part / (steps - 1 + part))
+        room = FAR * spread[mixed] / np.sqrt(part) * (1 / steps - part / (steps - 1 + part))
     # Below a 32nd the batch is one sample of many: its own spread no longer grows.
-    room = np.where(loose, FAR * spread * np.sqrt(32.0) / steps, room)
-    out.low[mixed] -= room[mixed]
-    out.high[mixed] += room[mixed]
+    room = np.where(out.open[mixed], FAR * spread[mixed] * np.sqrt(32.0) / steps, room)
+    out.low[mixed] -= room
+    out.high[mixed] += room
 
 
 def widen_last(out: Intervals, rows: Shown) -> None:
@@ -234,6 +234,8 @@ def widen_plain(out: Intervals, rows: Shown, losses: Bools) -> None:
     """
     at = out.row
     short = losses & (rows.bits[at] > 0) & (rows.t[at] != rows.step[at])
+    if not short.any():
+        return
     steps = (out.step - out.first_step + 1).astype(np.float64)
     with np.errstate(invalid="ignore"):
         plain = ((rows.step[at] - rows.t[at]) * rows.y[at] + out.value * out.gap) / steps
