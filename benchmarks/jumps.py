@@ -2,23 +2,29 @@
 
     python -m benchmarks.jumps [--seeds 4] [--epochs 20]
 
-Each row: one law of the averages and one course of the level, over epochs of 10 to 10,000 steps,
-2 to 5 printed decimals, all updates shown, or 180 of them, or ten at either end. "False" is the
-share of boundaries called real (LP102) where the level goes on without a step; "found" the share
-called real where it drops by three standard deviations of a batch; "undecided" and "averaging" what
-is said of the same boundaries without a drop; the last columns how often the true level lies within
-the 95 % band given for either end of an epoch.
+First table: one law of the averages and one course of the level a row, over epochs of 10 to 10,000
+steps, 2 to 5 printed decimals, all updates shown, or 180 of them, or ten at either end. "False" is
+the share of boundaries called real (LP102) where the level goes on without a step; "found" the
+share called real where it drops by three standard deviations of a batch; "oracle" what the best
+method finds of these from the two epochs alone (``benchmarks.oracle``); "undecided" and "averaging"
+what is said of the same boundaries without a drop; the last columns how often the true level lies
+within the 95 % band given for either end of an epoch.
+
+Second table: "found" and "oracle" by what is shown, for each number of decimals, over all courses.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmarks import oracle
 from logparse.findings.jumps import averages, jumps
 from logparse.findings.registry import Tables
 from logparse.tables import TABLES, frame
@@ -29,6 +35,7 @@ from tests.made import made_epochs
 Array = NDArray[np.float64]
 NOISE = 0.1
 DROP = 3.0
+WANDERS = 0.02
 STEPS = (10, 20, 41, 200, 2000, 10_000)
 DECIMALS = (2, 3, 4, 5)
 
@@ -42,8 +49,28 @@ LEVELS: dict[str, Level] = {
     "decays over 2 epochs": lambda x, rng: 20 + 20 * np.exp(-x / 2),
     "decays in epoch 1": lambda x, rng: 20 + 20 * np.exp(-x / 0.3),
     "decays as a power": lambda x, rng: 20 + 20 / np.sqrt(1 + 10 * x),
-    "wanders by 0.02 sd a step": lambda x, rng: 60 + 0.02 * rng.standard_normal(len(x)).cumsum(),
+    "wanders by 0.02 sd a step": lambda x, rng: 60 + WANDERS * rng.standard_normal(len(x)).cumsum(),
 }
+
+
+@dataclass(slots=True)
+class Count:
+    """What was said of some boundaries."""
+
+    quiet: list[str] = field(default_factory=list)
+    """Verdicts where the level goes on."""
+    dropped: list[str] = field(default_factory=list)
+    """Verdicts where it drops."""
+    oracle: list[float] = field(default_factory=list)
+    """What the best method finds, one number for each of ``dropped``."""
+    start: list[bool] = field(default_factory=list)
+    """True levels within the band."""
+    end: list[bool] = field(default_factory=list)
+
+    def add(self, other: Count) -> None:
+        """Count others in."""
+        for name in self.__slots__:
+            getattr(self, name).extend(getattr(other, name))
 
 
 def shown_steps(steps: int) -> Iterator[NDArray[np.int64]]:
@@ -65,9 +92,7 @@ def judged(
     names = ("epoch", "metric", *METRIC_COLUMNS)
     metrics = pl.DataFrame({"run": 1} | {name: columns[name] for name in names})
     metrics = metrics.with_columns(pl.col(pl.Float64).fill_nan(None))
-    numbers = pl.DataFrame(
-        {"run": 1, "epoch": epochs.epoch, "updates": np.diff(epochs.starts), "of": epochs.of}
-    )
+    numbers = pl.DataFrame({"run": 1, "epoch": epochs.epoch, "of": epochs.of})
     small = {
         name: frame(name, {column.name: [] for column in TABLES[name]})
         for name in Tables.__dataclass_fields__
@@ -76,58 +101,77 @@ def judged(
     return [jump.verdict for jump in jumps(group)], metrics
 
 
-def row(law: str, level: Level, seeds: int, epochs: int) -> list[float]:
-    """The numbers of one row of the table."""
-    verdicts: dict[bool, list[str]] = {False: [], True: []}
-    inside: dict[str, list[bool]] = {"end": [], "start": []}
-    for seed in range(seeds):
-        for steps in STEPS:
-            for decimals in DECIMALS:
-                for pick in shown_steps(steps):
-                    rng = np.random.default_rng([seed, steps, decimals, len(pick)])
-                    x = np.arange(epochs * steps) / steps
-                    true = NOISE * level(x, rng).reshape(epochs, steps)
-                    values = true + NOISE * rng.standard_normal(true.shape)
-                    found, metrics = judged(values, law, decimals, pick)
-                    verdicts[False] += found
-                    for end, column in (("start", 0), ("end", -1)):
-                        low, high = (
-                            metrics[f"{end}_low"].to_numpy(),
-                            metrics[f"{end}_high"].to_numpy(),
-                        )
-                        known = np.isfinite(low)
-                        ok = (low <= true[:, column]) & (true[:, column] <= high)
-                        inside[end] += ok[known].tolist()
-                    drops = DROP * NOISE * np.arange(epochs)[:, None]
-                    verdicts[True] += judged(values - drops + 100, law, decimals, pick)[0]
-    quiet, dropped = verdicts[False], verdicts[True]
-    return [
-        float(len(quiet)),
-        quiet.count("real") / len(quiet),
-        quiet.count("averaging") / len(quiet),
-        quiet.count("undecided") / len(quiet),
-        dropped.count("real") / len(dropped),
-        float(np.mean(inside["start"])),
-        float(np.mean(inside["end"])),
-    ]
+def counted(
+    law: str,
+    course: str,
+    steps: int,
+    pick: NDArray[np.int64],
+    decimals: int,
+    seed: int,
+    epochs: int,
+) -> Count:
+    """The boundaries of one training, without drops and with them."""
+    rng = np.random.default_rng([seed, steps, decimals, len(pick)])
+    x = np.arange(epochs * steps) / steps
+    true = NOISE * LEVELS[course](x, rng).reshape(epochs, steps)
+    values = true + NOISE * rng.standard_normal(true.shape)
+    out = Count()
+    out.quiet, metrics = judged(values, law, decimals, pick)
+    for end, column in (("start", 0), ("end", -1)):
+        low, high = metrics[f"{end}_low"].to_numpy(), metrics[f"{end}_high"].to_numpy()
+        ok = (low <= true[:, column]) & (true[:, column] <= high)
+        getattr(out, end).extend(ok[np.isfinite(low)].tolist())
+    drops = DROP * NOISE * np.arange(epochs)[:, None]
+    out.dropped = judged(values - drops + 100, law, decimals, pick)[0]
+    wanders = course.startswith("wanders")
+    best = oracle.found(
+        law, steps, decimals, pick,
+        change=DROP, drift=WANDERS if wanders else 0.0, slope=not wanders,
+    )  # fmt: skip
+    out.oracle = [best] * len(out.dropped)
+    return out
+
+
+def _share(verdicts: list[str], what: str) -> float:
+    return verdicts.count(what) / len(verdicts)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=20)
     given = parser.parse_args()
     print(
-        "| law | level | boundaries | falsely real | averaging | undecided | 3 σ found "
+        "| law | level | boundaries | falsely real | averaging | undecided | 3 σ found | oracle "
         "| start in band | end in band |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    cells: dict[tuple[str, int, int, int], Count] = defaultdict(Count)
     for law in (MEAN, DOUBLE, DOUBLE_TRUE):
-        for name, level in LEVELS.items():
-            n, *shares = row(law, level, given.seeds, given.epochs)
-            cells = " | ".join(f"{100 * share:.1f} %" for share in shares)
-            print(f"| {law} | {name} | {n:,.0f} | {cells} |", flush=True)
+        for course in LEVELS:
+            row = Count()
+            for steps in STEPS:
+                for pick in shown_steps(steps):
+                    for decimals in DECIMALS:
+                        for seed in range(given.seeds):
+                            one = counted(law, course, steps, pick, decimals, seed, given.epochs)
+                            row.add(one)
+                            cells[law, steps, len(pick), decimals].add(one)
+            shares = [_share(row.quiet, what) for what in ("real", "averaging", "undecided")]
+            shares += [_share(row.dropped, "real")]
+            shares += [float(np.mean(part)) for part in (row.oracle, row.start, row.end)]
+            text = " | ".join(f"{100 * share:.1f} %" for share in shares)
+            print(f"| {law} | {course} | {len(row.quiet):,} | {text} |", flush=True)
+    print("\n| law | steps | shown | " + " | ".join(f"{n} decimals" for n in DECIMALS) + " |")
+    print("|---|---|---|" + "---|" * len(DECIMALS))
+    for law, steps, lines in dict.fromkeys(key[:3] for key in cells):
+        pairs = [cells[law, steps, lines, n] for n in DECIMALS]
+        text = " | ".join(
+            f"{100 * _share(one.dropped, 'real'):.0f} / {100 * np.mean(one.oracle):.0f} %"
+            for one in pairs
+        )
+        print(f"| {law} | {steps:,} | {lines + 1} | {text} |")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from logparse.training import clock, rebuild
 from logparse.training.clock_bounds import ANY_LAW, ClockLaw
 from logparse.training.epochs import Bools, Epochs, joined, null_zero
 from logparse.training.laws import EVIDENCE_EPOCHS, Law, LawEvidence
+from logparse.training.pool import Remembered
 from logparse.training.run import Batch, Run
 from logparse.training.runs import Runs
 from logparse.training.step_times import StepSample
@@ -67,6 +68,8 @@ class _RunParts:
     times: list[dict[str, Floats]] = field(default_factory=list)
     """Times of the epochs, lot by lot."""
     steps: StepSample = field(default_factory=StepSample)
+    known: dict[str, Remembered] = field(default_factory=dict)
+    """What its epochs say of each other, by law."""
     waiting: list[Epochs] = field(default_factory=list)
     """Closed epochs not summarised yet, thinned."""
 
@@ -162,7 +165,7 @@ class Pipeline:
         parts.clock_laws = int(laws[-1])
         possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
         unknown = parts.run.unknown_length
-        summary = rebuild.summarise(epochs, possible, unknown_length=unknown)
+        summary = rebuild.summarise(epochs, possible, unknown_length=unknown, so_far=parts.known)
         parts.evidence.weigh(summary.loglik)
         parts.summaries.append(summary)
         for masks, mask in zip(parts.printed, _printed(epochs, summary), strict=True):

@@ -128,6 +128,12 @@ TABLES: dict[str, tuple[Column, ...]] = {
             "standard deviation of one batch about the level",
             null="too few updates",
         ),
+        _c(
+            "freedom",
+            "float",
+            "degrees of freedom of the bands of start and end (Student's distribution)",
+            null="too few updates",
+        ),
     ),
     "batches": (
         _RUN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -12,15 +12,16 @@ import numpy as np
 
 from logparse.findings.registry import Tables, once, rows_of
 from logparse.training.laws import kind_of_metric
+from logparse.training.student import Z95, normal, student
 
 if TYPE_CHECKING:
     import polars as pl
 
     from logparse.reading.records import Floats, Ints
 
-REAL = 2.7
-"""Standard errors from which a change between epochs is called real; benchmarks/jumps.py counts how
-often that errs."""
+REAL = 2.65
+"""Standard errors from which a change between epochs is called real; by benchmarks/jumps.py it then
+errs at less than 1 % of the boundaries, whatever the course of the level."""
 
 EXCLUDED = 3.0
 """Standard errors by which the jump must miss being all real, to be called averaging."""
@@ -58,8 +59,8 @@ class Jump:
     start: float
     start_error: float
     noise: float
-    updates: int | None
-    """Lines of the sparser of the two epochs; None if not known."""
+    freedom: float
+    """Degrees of freedom of ``error``; infinite if not known."""
     verdict: Verdict
 
     @property
@@ -89,15 +90,16 @@ class Jump:
 
     @property
     def strength(self) -> float:
-        """``score`` as a normal deviate of the same probability.
-
-        Few lines tell little of noise and drift: the score has then Student's distribution, with
-        ``updates`` - 2 degrees of freedom (D. Wallace's approximation, 1959).
-        """
-        if self.updates is None:
+        """``score`` as a normal deviate of the same probability: few lines tell little of noise."""
+        if math.isinf(self.freedom):
             return abs(self.score)
-        free = max(self.updates - 2, 1)
-        return (8 * free + 1) / (8 * free + 3) * math.sqrt(free * math.log1p(self.score**2 / free))
+        return float(normal(self.score, self.freedom))
+
+    def half_band(self, error: float) -> float:
+        """Half width of the 95 % band of something with this standard error."""
+        if math.isinf(self.freedom):
+            return Z95 * error
+        return float(student(Z95, self.freedom)) * error
 
     @property
     def probability(self) -> float:
@@ -112,7 +114,7 @@ BEGINNING_STEPS = 3
 
 NUMBERS = (
     "shown", "mean", "mean_low", "mean_high", "first", "first_step",
-    "start", "start_low", "start_high", "end", "end_low", "end_high", "noise", "before",
+    "start", "start_low", "start_high", "end", "end_low", "end_high", "noise", "freedom", "before",
 )  # fmt: skip
 
 
@@ -124,8 +126,6 @@ class Group:
     metric: str
     epoch: Ints
     columns: dict[str, Floats]
-    updates: list[int | None]
-    """Lines of each epoch."""
     of: Floats
     """Steps of a whole epoch."""
 
@@ -143,12 +143,7 @@ def _groups(tables: Tables) -> Iterator[Group]:
     frame = tables.metrics
     if frame.is_empty():
         return
-    keys = ("run", "epoch", "updates")
-    lines: dict[tuple[int, int], int] = {}
     whole: dict[tuple[int, int], int | None] = {}
-    if set(keys) <= set(tables.epochs.columns):
-        rows = rows_of(tables.epochs, *keys)
-        lines = {(run, epoch): updates for run, epoch, updates in rows}
     if "of" in tables.epochs.columns:
         rows = rows_of(tables.epochs, "run", "epoch", "of")
         whole = {(run, epoch): of for run, epoch, of in rows}
@@ -160,10 +155,9 @@ def _groups(tables: Tables) -> Iterator[Group]:
     for (run, metric), at in places.items():
         at.sort(key=epoch.__getitem__)
         mine = epoch[at]
-        updates = [lines.get((run, one)) for one in mine.tolist()]
         steps = np.array([whole.get((run, one)) for one in mine.tolist()], float)
         own = {name: column[at] for name, column in numbers.items()}
-        yield Group(run, metric, mine, own, updates, steps)
+        yield Group(run, metric, mine, own, steps)
 
 
 def _floats(frame: pl.DataFrame, name: str) -> Floats:
@@ -191,7 +185,8 @@ def jumps(group: Group) -> list[Jump]:
     late = np.fmax(BEGINNING * group.of[after], BEGINNING_STEPS)
     after = after[~(group["first_step"][after] > late)]
     before = after - 1
-    width = 2 * 1.959964
+    freedom = np.where(np.isfinite(group["freedom"]), group["freedom"], np.inf)
+    width = 2 * np.where(np.isinf(freedom), Z95, student(Z95, np.minimum(freedom, 1e9)))
     noise = np.where(
         np.isfinite(group["noise"][after]), group["noise"][after], group["noise"][before]
     )
@@ -200,17 +195,20 @@ def jumps(group: Group) -> list[Jump]:
     chance = noise / np.sqrt(step)
     # Too few updates for a level of its own: the first number, with a batch's noise.
     alone = ~np.isfinite(group["start"][after]) & np.isfinite(chance)
-    spread = (group["start_high"] - group["start_low"])[after] / width
+    spread = ((group["start_high"] - group["start_low"]) / width)[after]
+    end_error = ((group["end_high"] - group["end_low"]) / width)[before]
     columns = (
         group["shown"][before],
         first,
         group["end"][before],
-        (group["end_high"] - group["end_low"])[before] / width,
+        end_error,
         np.where(alone, first, group["start"][after]),
         np.where(alone, chance, spread),
         noise,
         step,
         chance,
+        freedom[before],
+        np.where(alone, freedom[before], freedom[after]),
     )
     out = []
     for i, row in zip(after.tolist(), np.stack(columns, 1).tolist(), strict=True):
@@ -221,14 +219,22 @@ def jumps(group: Group) -> list[Jump]:
 
 def _judge(group: Group, i: int, row: list[float]) -> Jump:
     """The verdict on the boundary before row ``i``, from the columns of ``jumps``."""
-    shown, first, end, end_error, start, start_error, noise, step, chance = row
-    pair = [n for n in group.updates[i - 1 : i + 1] if n is not None]
-    updates = min(pair) if len(pair) == 2 else None
+    shown, first, end, end_error, start, start_error, noise, step, chance, *free = row
     jump = Jump(
         group.run, int(group.epoch[i]), group.metric, shown, first, int(step),
-        end, end_error, start, start_error, noise, updates, "undecided",
+        end, end_error, start, start_error, noise, _freedom((end_error, start_error), free),
+        "undecided",
     )  # fmt: skip
     return replace(jump, verdict=_verdict(jump, chance))
+
+
+def _freedom(errors: Sequence[float], free: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of variances (B. Welch, Biometrika 34, 1947)."""
+    whole = math.hypot(*errors)
+    if not 0 < whole < math.inf:
+        return math.inf
+    parts = sum((e / whole) ** 4 / f for e, f in zip(errors, free, strict=True))
+    return 1 / parts if parts > 0 else math.inf
 
 
 def _verdict(jump: Jump, chance: float) -> Verdict:

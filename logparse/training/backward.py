@@ -15,17 +15,17 @@ def filtered(x: Wide, fl: Filtered, y: Floats) -> tuple[Floats, list[State]]:
     """What ``forward`` keeps of other observations, [m, s], of the same steps and errors.
 
     Args:
-        x: the observations, for one candidate.
+        x: the observations, for any number of candidates.
         fl: ``forward`` of them, states kept.
         y: the others.
 
     Returns:
-        [m, s] innovations over their variance, and the means.
+        [m, *shape] innovations over their variance, and the means.
     """
     mv, double = x.mv, x.double
     u = z = w = np.zeros(x.shape)
     means: list[State] = [(u, z, w)]
-    out = y * x.unit
+    out = x.beside(y)
     for i, miss in enumerate(out):
         if double:
             w = w + mv.t_mu[i] * u + mv.t_s[i] * z
@@ -61,7 +61,7 @@ def backward(x: Wide, fl: Filtered, sigma2: Floats, q: Floats) -> tuple[Floats, 
     r, n = (np.array(one).swapaxes(0, 1) for one in (_pull(x, fl, fl.innovation), _curve(x, fl)))
     before = np.array(fl.covs[:-1]).swapaxes(0, 1)
     level = np.array([mean[0] for mean in fl.means[:-1]])
-    own = sigma2 * mv.g + q * mv.q_ss
+    own = sigma2 * mv.s_ss + q * mv.q_ss
     # What the sum has in common with the state after the gap.
     ku = mv.g * before[0] + q * mv.q_ms
     kz = mv.g * (before[1] + mv.g * before[0]) + own
@@ -77,20 +77,20 @@ def backward(x: Wide, fl: Filtered, sigma2: Floats, q: Floats) -> tuple[Floats, 
 
 
 def first_level(
-    x: Wide, fl: Filtered, beside: tuple[Floats, list[State]]
-) -> tuple[Floats, Floats, Floats]:
-    """[s] smoothed level at the first shown step, less the centre; its variance; that of others.
+    x: Wide, fl: Filtered, *beside: tuple[Floats, list[State]]
+) -> tuple[Floats, Floats, list[Floats]]:
+    """[s] smoothed level at the first shown step, less the centre; its variance; those of others.
 
     Args:
         x: the observations, of one candidate.
         fl: ``forward(..., keep=True)``.
-        beside: ``filtered`` of other observations.
+        beside: ``filtered`` of each of other observations.
     """
     at = min(1, len(fl.gains))
     cov, n = fl.covs[at], _curve(x, fl, at)[0]
     column = cov[0], cov[1], *cov[3:4]
     found = []
-    for innovation, means in ((fl.innovation, fl.means), beside):
+    for innovation, means in ((fl.innovation, fl.means), *beside):
         level = means[at][0]
         for p, r in zip(column, _pull(x, fl, innovation, at)[0], strict=True):
             level = level + p * r
@@ -100,7 +100,7 @@ def first_level(
     if x.double:
         w = column[2]
         down = down + w * (2 * (n[3] * u + n[4] * z) + n[5] * w)
-    return found[0], np.maximum(u - down, 0.0), found[1]
+    return found[0], np.maximum(u - down, 0.0), found[1:]
 
 
 def _pull(x: Wide, fl: Filtered, innovation: Floats, first: int = 0) -> list[State]:

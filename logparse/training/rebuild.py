@@ -13,8 +13,6 @@ from logparse.training.counts import exact_counts, is_share
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.estimate import observed, padded, side_by_side, smoothed
 from logparse.training.inverse import clip, intervals, widen_last, widen_plain
-from logparse.training.judged import fitted
-from logparse.training.judged import judged as judge
 from logparse.training.laws import (
     AS_IS,
     BLEND,
@@ -26,10 +24,13 @@ from logparse.training.laws import (
     kind_of_metric,
     law_of_metric,
 )
+from logparse.training.levels import Levels, Place, levels_of_run
 from logparse.training.moves import total
-from logparse.training.noise import Levels
+from logparse.training.noise import fit
+from logparse.training.pool import Remembered
 from logparse.training.series import LOOSE, Shown, beside, half_units, shown
-from logparse.training.smoother import Z95
+from logparse.training.several import together
+from logparse.training.student import Z95, half_band
 
 FIT_NODES = 40
 """Updates of an epoch from which the smoother learns noise and drift."""
@@ -46,7 +47,7 @@ Columns = dict[str, Any]
 # ``before`` is the last value shown before the last line.
 METRIC_COLUMNS = (
     "shown", "before", "mean", "mean_low", "mean_high", "first", "first_step",
-    "start", "start_low", "start_high", "end", "end_low", "end_high", "noise",
+    "start", "start_low", "start_high", "end", "end_low", "end_high", "noise", "freedom",
 )  # fmt: skip
 
 
@@ -65,17 +66,26 @@ class Summary:
     """By law: [e] log likelihood of each epoch, nan where it shows too little."""
 
 
-def summarise(epochs: Epochs, laws: Sequence[str], *, unknown_length: bool = False) -> Summary:
+def summarise(
+    epochs: Epochs,
+    laws: Sequence[str],
+    *,
+    unknown_length: bool = False,
+    so_far: dict[str, Remembered] | None = None,
+) -> Summary:
     """The rows of the table ``metrics`` of closed epochs.
 
     Args:
         epochs: closed epochs of one run.
         laws: laws still possible, ``LawEvidence.possible``.
         unknown_length: Keras did not know the number of steps, see ``lost_end``.
+        so_far: what earlier lots of the run say of noise, drift and slope, by law; these epochs
+            are added.
 
     Returns:
         One set of columns a law, and the evidence for ``LawEvidence.add``.
     """
+    so_far = {} if so_far is None else so_far
     names = list(epochs.values)
     if not names:
         none = {key: np.zeros(0) for key in METRIC_COLUMNS}
@@ -94,7 +104,8 @@ def summarise(epochs: Epochs, laws: Sequence[str], *, unknown_length: bool = Fal
             alike = MEAN if law == BLEND else law
             if alike not in judged:
                 lost = [lost_end(name, alike, unknown_length) for name in averages]
-                judged[alike] = _levels(rows, alike, epochs.epoch == 1, lost)
+                told = so_far.setdefault(alike, Remembered())
+                judged[alike] = _levels(rows, averages, alike, epochs.epoch == 1, lost, told)
             found, weights = judged[alike]
             if len(laws) > 1:
                 loglik[law] = weights
@@ -202,7 +213,12 @@ def lost_end(metric: str, law: str, unknown_length: bool) -> bool:
 
 
 def _levels(
-    rows: Sequence[Shown], law: str, first: Bools, lost: Sequence[bool]
+    rows: Sequence[Shown],
+    names: Sequence[str],
+    law: str,
+    first: Bools,
+    lost: Sequence[bool],
+    known: Remembered,
 ) -> tuple[list[dict[str, Floats]], Floats]:
     """Levels and noise of every epoch, all metrics side by side.
 
@@ -220,9 +236,11 @@ def _levels(
     values = {key: np.full(e * len(rows), np.nan) for key in _LEVELS}
     loglik = np.full(e * len(rows), np.nan)
     if len(use):
-        found = judge(series.columns(use, int(depth[use].max())), first[use % e])
-        loglik[use] = found.loglik + bonus[use]
-        for key, column in _level_columns(found.levels).items():
+        place = Place(use % e, use // e, first, list(names))
+        x = series.columns(use, int(depth[use].max()))
+        weighed, found = levels_of_run(x, place, known)
+        loglik[use] = weighed + bonus[use]
+        for key, column in _level_columns(found).items():
             values[key][use] = column
     for j, one in enumerate(out):
         one.update({key: column[j * e : (j + 1) * e] for key, column in values.items()})
@@ -234,12 +252,12 @@ def _levels(
 
 _LEVELS = (
     "start", "start_low", "start_high", "end", "end_low", "end_high", "noise",
-    "posterior_mean", "posterior_sd",
+    "freedom", "posterior_mean", "posterior_sd",
 )  # fmt: skip
 
 
 def _level_columns(post: Levels) -> dict[str, Floats]:
-    start, end = Z95 * np.sqrt(post.start_var), Z95 * np.sqrt(post.end_var)
+    start, end = half_band(post.start_var, post.freedom), half_band(post.end_var, post.freedom)
     return {
         "start": post.start,
         "start_low": post.start - start,
@@ -248,6 +266,7 @@ def _level_columns(post: Levels) -> dict[str, Floats]:
         "end_low": post.end - end,
         "end_high": post.end + end,
         "noise": post.noise,
+        "freedom": post.freedom,
         "posterior_mean": post.mean,
         "posterior_sd": np.sqrt(post.mean_var),
     }
@@ -443,7 +462,7 @@ def _averages(
         use = np.flatnonzero(series.valid.sum(0) >= FEW)
     if len(use):
         thinned = series.columns(use, len(series.t))
-        at = fitted(thinned, epochs.epoch[use % len(epochs)] == 1)
+        at = together(fit, thinned, epochs.epoch[use % len(epochs)] == 1)
         noise[use] = np.sqrt(at.sigma2)
     exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
     if late_end:

@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 
 from logparse.reading.records import EXPONENT, WHOLE, Floats, Ints
 from logparse.training.epochs import Bools, Epochs
-from logparse.training.moves import total
+from logparse.training.moves import FLOAT32, total
 from logparse.training.smoother import Series
-
-FLOAT32 = 2.0**-24
-"""Relative half unit of a float32: what Keras itself rounds each sum to."""
 
 DRIFT = 2.0
 """A float32 sum of k terms is off by DRIFT * sqrt(k) half units at most (eight deviations)."""
@@ -168,6 +165,8 @@ def observe(rows: Shown, index: Ints, valid: Bools, *, double: bool, end: str) -
         index, valid = index[:0], valid[:0]
     index = np.minimum(index, max(len(rows.y) - 1, 0))
     y, t, half = rows.y[index], rows.t[index], rows.half[index]
+    # The errors of Keras's own sums are shared by neighbouring lines: ``Moves.f_ss`` has them.
+    off = rows.printed[index] ** 2 + (FLOAT32 * y) ** 2
     valid = valid & np.isfinite(y)
     step = np.maximum(rows.step[index], 1)
     final = rows.final[index]
@@ -195,9 +194,8 @@ def observe(rows: Shown, index: Ints, valid: Bools, *, double: bool, end: str) -
     return Series(
         t=t,
         y=np.where(valid, y - centre, 0.0),
-        r=np.where(valid, np.maximum(half**2 / 3, floor), 1.0),
-        # The size of the last batch moves R_K by at most v/K, and R_K enters T_K once.
-        loose=np.where(valid & rows.loose[index], LOOSE * (on_s + on_t / step) ** 2, 0.0),
+        r=np.where(valid, np.maximum(off / 3, floor), 1.0),
+        loose=np.where(valid & rows.loose[index], LOOSE, 0.0),
         on_s=np.where(valid, on_s, 0.0),
         on_t=np.where(valid, on_t, 0.0),
         valid=valid,

@@ -24,9 +24,6 @@ from logparse.reading.records import Floats, Ints
 from logparse.training.epochs import Bools
 from logparse.training.moves import Moves, total
 
-Z95 = 1.959964
-"""Two-sided 95 % point of the normal distribution."""
-
 LOGS = 4
 """Variances multiplied before a logarithm is taken; of four float32 numbers none overflows."""
 
@@ -49,7 +46,7 @@ class Series:
     r: Floats
     """[m, s] variance of the rounding of y."""
     loose: Floats
-    """[m, s] further variance of y in units of sigma^2: a last batch of unknown size."""
+    """[m, s] further variance of the newest batch, in sigma^2: a last batch of unknown size."""
     on_s: Floats
     """[m, s] weight of S in y: 1/t for the mean."""
     on_t: Floats
@@ -105,8 +102,6 @@ class Wide:
     """[m, *shape], as all that follow; where broadcast [m, 1, s]"""
     r: Floats
     """variance of the rounding of y; in the padding inf, which observes nothing"""
-    loose: Floats | None
-    """None where all are 0"""
     valid: Bools | None
     """None where all are true"""
     on_s: Floats
@@ -126,9 +121,12 @@ class Wide:
         """The state has T."""
         return self.mv.double
 
-    def errors(self, sigma2: Floats) -> Floats:
-        """Variance of the observations about S or T."""
-        return self.r if self.loose is None else self.r + sigma2 * self.loose
+    def beside(self, y: Floats) -> Floats:
+        """[m, *shape] other observations, [m, s] and 0 in the padding, for all candidates."""
+        out = y * self.unit
+        if len(self.shape) == 1:
+            return np.tile(out, (1, self.shape[0] // max(out.shape[1], 1)))
+        return np.broadcast_to(out[:, None], (len(out), *self.shape)).copy()
 
 
 FLAT = 96
@@ -154,7 +152,6 @@ def wide(x: Series, mv: Moves, c: int) -> Wide:
         (c * s,) if flat else (c, s),
         beside(x.y * unit),
         beside(x.r * unit**2 if whole else np.where(x.valid, x.r * unit**2, np.inf)),
-        beside(x.loose * unit**2) if x.loose.any() else None,
         None if whole else beside(x.valid),
         beside(np.where(twice, x.on_s * unit, once)) if mv.double else none,
         beside(twice.astype(np.float64)) if mv.double else none,
@@ -262,8 +259,8 @@ def _filter(x: Wide, sigma2: Floats, q: Floats, keep: bool) -> _Passed:
     means: list[State] = [(u, z)]
     covs: list[State] = [(a, b, c)]
     gains: list[State] = []
-    noise = q * mv.q_mm, q * mv.q_ms, sigma2 * mv.g + q * mv.q_ss
-    rows = zip(mv.g, x.y, x.errors(sigma2), *noise, variance, residual, strict=True)
+    noise = q * mv.q_mm, q * mv.q_ms, sigma2 * mv.s_ss + q * mv.q_ss + mv.f_ss
+    rows = zip(mv.g, x.y, x.r, *noise, variance, residual, strict=True)
     for g, shown, rest, mm, ms, ss, var, miss in rows:
         z = z + g * u
         both = b + g * a
@@ -294,12 +291,12 @@ def _filter_double(x: Wide, sigma2: Floats, q: Floats, keep: bool) -> _Passed:
     noise = (
         q * mv.q_mm,
         q * mv.q_ms,
-        sigma2 * mv.g + q * mv.q_ss,
+        sigma2 * mv.s_ss + q * mv.q_ss + mv.f_ss,
         q * mv.q_mt,
         sigma2 * mv.s_st + q * mv.q_st,
         sigma2 * mv.s_tt + q * mv.q_tt,
     )
-    moved, rest = (mv.g, mv.t_mu, mv.t_s), x.errors(sigma2)
+    moved, rest = (mv.g, mv.t_mu, mv.t_s), x.r
     rows = zip(*moved, x.y, rest, *noise, variance, residual, strict=True)
     for i, (g, tu, ts, shown, error, mm, ms, ss, mt, st, tt, var, miss) in enumerate(rows):
         w = w + tu * u + ts * z

@@ -15,6 +15,7 @@ from made import made_epochs, training
 import logparse
 from logparse.reading.records import EXPONENT, WHOLE, Form
 from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE, LAST_ONLY, MEAN
+from logparse.training.pool import Remembered
 from logparse.training.rebuild import METRIC_COLUMNS, batches, metric_columns, summarise
 from logparse.training.series import half_units
 
@@ -109,20 +110,33 @@ def test_several_readings_keep_only_what_they_share() -> None:
     assert (several["mean_high"] >= single["mean_high"]).all()
 
 
-def test_batching_changes_no_number() -> None:
+def test_epochs_tell_of_each_other_and_of_no_other_metric() -> None:
     values = training(np.random.default_rng(6), 7, 45)
     values[3] = 1.0
-    whole = made_epochs({"loss": values, "accuracy": values / 3}, DOUBLE)
-    together = metric_columns([summarise(whole, (DOUBLE,))], (DOUBLE,))
-    parts = []
-    for i in range(7):
-        one = made_epochs({"loss": values[[i]], "accuracy": values[[i]] / 3}, DOUBLE)
-        one.epoch[:] = i + 1
-        parts.append(summarise(one, (DOUBLE,)))
-    apart = metric_columns(parts, (DOUBLE,))
-    assert apart["metric"] == together["metric"]
+    both = made_epochs({"loss": values, "accuracy": values / 3}, DOUBLE)
+    alone = made_epochs({"loss": values}, DOUBLE)
+    together = metric_columns([summarise(both, (DOUBLE,))], (DOUBLE,))
+    apart = metric_columns([summarise(alone, (DOUBLE,))], (DOUBLE,))
+    mine = np.array(together["metric"]) == "loss"
     for key in ("epoch", *METRIC_COLUMNS):
-        np.testing.assert_array_equal(apart[key], together[key], err_msg=key)
+        np.testing.assert_allclose(together[key][mine], apart[key], rtol=1e-9, err_msg=key)
+
+
+def test_a_lot_of_one_epoch_learns_from_those_before() -> None:
+    values = training(np.random.default_rng(7), 13, 12)
+    noise: dict[str, list[float]] = {"remembered": [], "alone": []}
+    freedom = {}
+    memory: dict[str, Remembered] = {}
+    for name, found in noise.items():
+        for i in range(13):
+            one = made_epochs({"loss": values[[i]]}, MEAN)
+            one.epoch[:] = i + 1
+            known = memory if name == "remembered" else None
+            part = metric_columns([summarise(one, (MEAN,), so_far=known)], (MEAN,))
+            found.append(float(part["noise"][0]))
+        freedom[name] = part["freedom"][0]
+    assert np.std(noise["remembered"][4:]) < 0.5 * np.std(noise["alone"][4:])
+    assert freedom["remembered"] > 2 * freedom["alone"]
 
 
 @pytest.mark.parametrize("law", [MEAN, BLEND, DOUBLE, DOUBLE_TRUE, LAST_ONLY])

@@ -154,4 +154,4 @@ def _boundaries(known: Facts, run: int, metric: str) -> Group:
     number = rows["epoch"]
     at = epochs.take(np.searchsorted(epochs["epoch"], number))
     columns = {name: rows[name] for name in NUMBERS}
-    return Group(run, metric, number.astype(np.int64), columns, at.list("updates"), at["of"])
+    return Group(run, metric, number.astype(np.int64), columns, at["of"])
