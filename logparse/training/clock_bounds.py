@@ -294,6 +294,10 @@ def _add_first(
     return low, high, bad | _any(low > high + JITTER, epochs.starts)
 
 
+_STRETCHES = np.array([[1.0], [0.75], [0.5]])
+"""Shares of an epoch over which the time a step is judged."""
+
+
 def _rates(
     epochs: Epochs,
     rows: Rows,
@@ -310,23 +314,24 @@ def _rates(
     train = np.where(epochs.complete & rows.validated, np.maximum(last - 1, begin), last)
     usable = ~(epochs.final[train] & rows.validated)
     best_low, best_high = np.zeros(len(epochs)), np.full(len(epochs), np.inf)
-    for share in (1.0, 0.75, 0.5):
-        at = begin + ((train - begin) * share).astype(np.int64)
-        steps = epochs.step[at].astype(float)
-        least, most = low[at], high[at]
-        if first is not None:
-            known = np.isfinite(first[1]) & (steps > 1)
-            least = np.where(known, least - first[1], least)
-            most = np.where(known, most - first[0], most)
-            steps -= known
-        else:
-            steps -= 1
-        with np.errstate(divide="ignore", invalid="ignore"):
-            least, most = np.maximum(least, 0) / steps, most / steps
-            better = (
-                usable & (epochs.step[at] > 1) & (most - least < 0.999 * (best_high - best_low))
-            )
-        best_low, best_high = np.where(better, least, best_low), np.where(better, most, best_high)
+    # [3, e]: several stretches of each epoch.
+    at = begin + ((train - begin) * _STRETCHES).astype(np.int64)
+    steps = epochs.step[at].astype(float)
+    ahead = usable & (steps > 1)
+    least, most = low[at], high[at]
+    if first is not None:
+        known = np.isfinite(first[1]) & (steps > 1)
+        least = np.where(known, least - first[1], least)
+        most = np.where(known, most - first[0], most)
+        steps -= known
+    else:
+        steps -= 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        least, most = np.maximum(least, 0) / steps, most / steps
+        for i in range(len(_STRETCHES)):
+            better = ahead[i] & (most[i] - least[i] < 0.999 * (best_high - best_low))
+            best_low = np.where(better, least[i], best_low)
+            best_high = np.where(better, most[i], best_high)
     half = begin + (train - begin) // 2
     steps = (epochs.step[train] - epochs.step[half]).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
