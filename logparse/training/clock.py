@@ -240,6 +240,8 @@ def _finish(epochs: Epochs, rows: Rows, found: Bounds) -> tuple[Times, dict[str,
     time[loose] = low[loose]
     ends = low[last] + 0.5 * (near[last] - low[last])
     time[last] = np.where(np.isfinite(ends), ends, time[last])
+    # The last line knows best: a rate that runs ahead of it is held back.
+    time = np.fmax(np.fmin(time, time[last][rows.of]), low)
     train = np.maximum(last - 1, epochs.starts[:-1])
     drawn = epochs.complete & (epochs.step[train] == epochs.of) & (train < last)
     end_low, end_high = _train_end(epochs, found, train, drawn)

@@ -22,7 +22,7 @@ Laws = NDArray[np.int8]
 Places = Ints | slice
 
 JITTER = 0.02
-"""Seconds between the end of a batch and the drawing of its update; also the tolerance here."""
+"""Seconds by which what was printed may contradict itself: drawing takes time."""
 
 STAMP_DELAY = 0.1
 """Seconds by which a timestamp prefix may differ from the moment its line was drawn or ended."""
