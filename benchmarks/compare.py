@@ -27,7 +27,7 @@ from logparse.comparison.steady import run_of
 
 Floats = NDArray[np.float64]
 
-NOISES = ("independent", "AR(1) 0.5", "heavy tails")
+NOISES = ("independent", "AR(1) 0.5", "AR(1) 0.8", "heavy tails")
 EPOCHS = (3, 4, 5, 8, 12, 20, 50, 100, 300)
 RUNS = (2, 3, 5, 10)
 LEVEL = 20.0
@@ -39,9 +39,10 @@ def noise(rng: np.random.Generator, kind: str, shape: tuple[int, ...]) -> Floats
     x = rng.standard_normal(shape)
     if kind == "heavy tails":
         return np.asarray(rng.standard_t(3, shape) / np.sqrt(3))
-    if kind == "AR(1) 0.5":
+    if kind.startswith("AR(1)"):
+        rho = float(kind.split()[1])
         for i in range(1, shape[-1]):
-            x[..., i] = 0.5 * x[..., i - 1] + np.sqrt(0.75) * x[..., i]
+            x[..., i] = rho * x[..., i - 1] + np.sqrt(1 - rho**2) * x[..., i]
     return x
 
 

@@ -3,7 +3,7 @@
 FEWEST = 3
 """Steady epochs below which there is no interval: two do not tell how much epochs differ."""
 
-INDEPENDENT = 0.5
+INDEPENDENT = 0.1
 """Chance, before looking, that epochs do not resemble their neighbours at all."""
 
 MOST_MORE = 1000

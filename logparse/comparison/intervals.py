@@ -16,7 +16,7 @@ from logparse.reading.records import Floats
 LEVEL = 0.975
 """Upper end of a two-sided 95 % interval."""
 
-CORRELATIONS = np.concatenate([[0.0], np.linspace(0.05, 0.9, 18)])
+CORRELATIONS = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19)])
 """How much neighbours may resemble each other (AR(1)); the rest of the chance is spread evenly."""
 
 ROUND_OFF = 1e-12

@@ -8,7 +8,7 @@ from typing import Any
 from logparse.comparison.sides import Side
 from logparse.comparison.timing import Timing
 from logparse.findings.changes import find_changes
-from logparse.findings.durations import SECOND
+from logparse.findings.outliers import SECOND
 from logparse.reports import words
 
 Row = dict[str, Any]

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from logparse.findings.durations import SLOWER, Bools, find_slow, period_of
+from logparse.findings.durations import period_of
+from logparse.findings.outliers import SLOWER, Bools, find_slow
 from logparse.reading.records import Floats, Ints
 
 if TYPE_CHECKING:

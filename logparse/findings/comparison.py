@@ -25,7 +25,7 @@ rule(
         "warm-up and single slow epochs) and the ratio of the two with a 95 % interval. The "
         "interval of a mean is Student's, averaged over how much neighbouring epochs may "
         f"resemble each other: none has a chance of {100 * INDEPENDENT:.0f} % beforehand, the "
-        "rest is spread evenly over correlations up to 0.9, and how well each fits the epochs "
+        "rest is spread evenly over correlations up to 0.95, and how well each fits the epochs "
         "is the weight. Of several runs on a side, the runs' means are the values. The relative "
         "widths of both sides add in squares; what the rounding of the printed times can do is "
         "added in full. It fires where the whole interval is above the limit: 1, or 1.05 with "

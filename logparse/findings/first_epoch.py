@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logparse.findings.durations import Bools, Series, all_series, excess, find_slow
+from logparse.findings.durations import Series, all_series, excess
+from logparse.findings.outliers import Bools, find_slow
 from logparse.findings.registry import Finding, Severity, Tables, once, rule
 from logparse.findings.wording import duration, ratio
 

@@ -11,7 +11,8 @@ from logparse.findings.changes import (
     Change,
     find_changes,
 )
-from logparse.findings.durations import SECOND, Series, all_series
+from logparse.findings.durations import Series, all_series
+from logparse.findings.outliers import SECOND
 from logparse.findings.registry import Finding, Tables, once, rule
 from logparse.findings.wording import duration, ratio
 
@@ -31,14 +32,13 @@ MOST_REPORTED = 5
         "series have one; the variance is that of neighbouring differences, and single slow "
         f"epochs are cut to three standard deviations. A level lasts at least {SHORTEST} epochs "
         f"and its median differs from the one before by {100 * CHANGED:.0f} % and the rounding "
-        "of the printed seconds. Where a straight drift describes the series better (sum of "
+        "of the printed seconds. Levels must also be likelier than neighbours that are alike "
+        "(AR(1) noise), by 1.1 (300 epochs) to 2.8 (12 epochs) times the same logarithm each. "
+        "Where a straight drift describes the series better (sum of "
         "absolute residuals, Bayesian penalty), LP204 reports that instead. The "
         f"{MOST_REPORTED} largest changes are reported."
     ),
-    wrong_when=(
-        "Neighbouring epochs are alike on a shared machine (other jobs come and go), so a level "
-        "may be somebody else's load."
-    ),
+    wrong_when=("A level may be somebody else's load on a shared machine."),
     advice=(
         "Look for what began or ended there: another job, a clock limit, a full disk, a learning "
         "rate or unfreezing schedule that changes the work of a step."

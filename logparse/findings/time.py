@@ -10,21 +10,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from logparse.findings.durations import (
-    FEW,
-    FEW_SLOWER,
+from logparse.findings.durations import Series, all_series, excess, period_of
+from logparse.findings.gaps import FEWEST_GAPS, GAP, Gaps, all_gaps
+from logparse.findings.outliers import (
+    ALIKE,
+    CLEAR,
     FEWEST,
     LONG,
     SECOND,
     SLOWER,
+    WARM,
     WINDOW,
-    Series,
-    all_series,
-    excess,
     find_slow,
-    period_of,
 )
-from logparse.findings.gaps import FEWEST_GAPS, GAP, Gaps, all_gaps
 from logparse.findings.registry import Finding, Tables, rule
 from logparse.findings.wording import duration, long_duration, ratio
 
@@ -44,20 +42,24 @@ MOST = 0.8
     severity="warning",
     summary="An epoch took longer than the epochs around it.",
     computed=(
-        f"Needs {FEWEST} complete epochs of the same length besides the first of the run, which "
-        f"LP202 judges. Below {LONG} of them: a one-sided generalised ESD test against the "
-        "others, its limits set so that 0.8 % of flat runs give a finding. From there on: the "
-        f"excess over the median of the {WINDOW} epochs around it, after a straight drift is "
-        "taken off, against 5.1 to 6.2 robust standard deviations of such excesses. The excess "
-        f"must also pass {100 * (SLOWER - 1):.0f} % of the baseline "
-        f"({100 * (FEW_SLOWER - 1):.0f} % below {FEW} epochs) and {SECOND:.0f} s. The rounding of "
-        "the printed seconds counts against the epoch on both sides. Three slow epochs in a row "
-        "are a change of level (LP203), and no slow epochs."
+        f"Needs {FEWEST} complete epochs of the same length, the first of the run among them only "
+        f"if it takes no {WARM:g} times as long as the others; LP202 judges that one. Below {LONG} "
+        "the baseline is the median of the others, from there on that of the "
+        f"{WINDOW} epochs around it, after a straight drift is taken off. Two ways to stand out. "
+        f"Clear: at least {100 * (CLEAR - 1):.0f} % slower, the others alike (their standard "
+        f"deviation at most {100 * ALIKE:.0f} % of their mean, down to 4 % for the fewest) and not "
+        "drawn from heavy tails, and 4.5 (many epochs) to 12 (four epochs) such deviations away. "
+        "Far: 17 deviations away (47 for four epochs), so that no heavy tail (Student's t of 3 "
+        "degrees) explains it; less, down to 4.5, the surer a longer run is that it has no such "
+        "tail. The limits let 1 % of flat runs or "
+        f"less give a finding. An epoch must also pass {100 * (SLOWER - 1):.0f} % of the baseline "
+        f"and the rounding of the printed seconds on both sides, and {SECOND:.0f} s. Three slow "
+        "epochs in a row are a change of level (LP203), and no slow epochs."
     ),
     wrong_when=(
         "The epoch did more work than the others: a longer validation, a checkpoint written, "
-        "samples or a step count that changed without the bar showing it. A short run on a noisy "
-        "machine has heavy tails: one epoch in a hundred is then slow by nature."
+        "samples or a step count that changed without the bar showing it. Of a few epochs on a "
+        "machine whose load comes and goes one may be a third slower by nature."
     ),
     advice=(
         "Look at what the machine did at that time (other jobs, backups, network storage, "
@@ -65,14 +67,14 @@ MOST = 0.8
     ),
     source=(
         "Rosner, Percentage points for a generalized ESD many-outlier procedure, Technometrics "
-        "25 (1983); Hampel's identifier: Davies and Gather, JASA 88 (1993)."
+        "25 (1983), with limits by simulation; Hampel's identifier: Davies and Gather, JASA 88 "
+        "(1993). docs/rules.md has how often it errs, and what is possible at all."
     ),
 )
 def slow_epoch(tables: Tables) -> Iterator[Finding]:
     """LP201."""
     for series in all_series(tables):
-        later = series.after_first()
-        found = find_slow(series.seconds[later], series.half[later])
+        found = series.slow()
         if found is None or period_of(found.slow) is not None:
             continue
         offset = int(series.starts)
@@ -132,13 +134,12 @@ def _where(series: Series, at: int) -> str:
 def periodic_stall(tables: Tables) -> Iterator[Finding]:
     """LP205."""
     for series in all_series(tables):
-        later = series.after_first()
-        found = find_slow(series.seconds[later], series.half[later])
+        found = series.slow()
         period = period_of(found.slow) if found is not None else None
         if found is None or period is None:
             continue
         at = np.flatnonzero(found.slow)
-        value = float(np.median(series.seconds[later][at]))
+        value = float(np.median(series.seconds[series.after_first()][at]))
         baseline = float(np.median(found.baseline[at]))
         first = int(at[0]) + int(series.starts)
         yield Finding(

@@ -17,12 +17,13 @@ from logparse.findings.curves import (
     all_curves,
     pairs,
 )
-from logparse.findings.durations import FEWEST, Series, all_series
+from logparse.findings.durations import Series, all_series
 from logparse.findings.first_epoch import FEWEST_AFTER_FIRST
 from logparse.findings.gaps import FEWEST_GAPS, all_gaps
 from logparse.findings.input import known_steps
 from logparse.findings.model import FEWEST_AT_CHANCE, samples_of
 from logparse.findings.networks import networks
+from logparse.findings.outliers import FEWEST
 from logparse.findings.registry import Tables
 from logparse.findings.time import FEWEST_VALIDATED
 from logparse.findings.wording import count
@@ -75,8 +76,11 @@ def _of_times(series: Series | None) -> Iterator[tuple[str, str]]:
         yield from ((code, "no complete epoch shows a time") for code in (*TIMED, "LP402"))
         return
     n = len(series.seconds) - int(series.starts)
-    needs = {"LP201": FEWEST, "LP202": FEWEST_AFTER_FIRST, "LP203": FEWEST_FOR_CHANGE}
-    needs |= {"LP204": FEWEST_FOR_CHANGE, "LP205": FEWEST, "LP402": FEWEST_AFTER_FIRST}
+    if (like := series.like()) < FEWEST:
+        for code in ("LP201", "LP205"):
+            yield code, _lacks(like, "complete epoch", "that are alike", FEWEST)
+    needs = {"LP202": FEWEST_AFTER_FIRST, "LP203": FEWEST_FOR_CHANGE}
+    needs |= {"LP204": FEWEST_FOR_CHANGE, "LP402": FEWEST_AFTER_FIRST}
     for code, least in needs.items():
         if n < least:
             yield code, _lacks(n, "complete epoch", "after the first", least)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from logparse.reading.keras_log import KerasLog
 from logparse.reading.records import Floats, Form
 from logparse.training.clock import clock_laws, elapsed, solve, summarise
-from logparse.training.clock_bounds import ANY_LAW, JITTER, ClockLaw
+from logparse.training.clock_bounds import ANY_LAW, ClockLaw
 from logparse.training.epochs import Epochs
 from logparse.training.runs import Runs
 
