@@ -47,6 +47,9 @@ DRIFTING = 20
 INNER = 4.0
 """Robust standard deviations beyond which a residual is left out of the spread."""
 
+SEVERAL = 3
+"""Clear epochs that heavy tails do not make."""
+
 ENOUGH = 5000
 """Ranks of a longer run that tell its tails."""
 
@@ -86,7 +89,7 @@ _FAR: dict[int, tuple[float, ...]] = {
 # Residuals from a local median, in standard deviations, that 0.5 % of flat Gaussian runs pass.
 _LONG_LIMITS = ((15, 20, 50, 300, 1000, 10_000, 100_000), (5.4, 4.9, 4.5, 4.6, 4.9, 5.4, 6.0))
 # Log likelihood by which noise may look more like heavy tails than Gaussian, and still be alike.
-_NOT_HEAVY = ((12, 30, 50, 100, 200), (-1.5, -1.5, -0.9, -0.2, 2.0))
+_NOT_HEAVY = ((12, 20, 30, 50, 100, 200), (-1.4, -1.0, -0.9, -0.7, 0.0, 2.0))
 # Trial scales of Student's t of 3 degrees, in standard deviations of a sample.
 _SCALES = np.geomspace(0.2, 1.2, 14)
 
@@ -206,7 +209,9 @@ def _beyond_residuals(rest: Floats, level: Floats, baseline: Floats, unit: float
     far = (1.1 * n / share) ** (1 / 3) * scale + unit
     near = (CLEAR - 1) * baseline
     clear = (rest > near) & (float(rest[inner].std()) < ALIKE * baseline)
-    if clear.any() and _heavy(level[~clear], unit):
+    # Several clear ones are no tail, and what lies between them and the others is theirs.
+    others = inner if clear.sum() >= SEVERAL else ~clear
+    if clear.any() and _heavy(level[others], unit):
         clear[:] = False
     near = np.where(clear, near, np.inf)
     limit: Floats = np.maximum(margin, np.minimum(far, near))
