@@ -13,14 +13,14 @@ _DEPTH = 2
 """Items made ahead: enough to keep the thread busy, few enough to bound memory."""
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Iterator[Item], depth: int = _DEPTH) -> Iterator[Item]:
     """The items in order; what making one raises is raised here in its place.
 
     numpy works outside the interpreter's lock, so making and using items overlap on two cores.
     Closing the iterator early ends the thread after the item it is at.
     """
     made: SimpleQueue[tuple[Item | None, BaseException | None]] = SimpleQueue()
-    room = Semaphore(_DEPTH)
+    room = Semaphore(depth)
     wanted = True
 
     def make() -> None:

@@ -31,6 +31,9 @@ Progress = Callable[[str, int, int | None], None]
 APART_BYTES = 32 << 20
 """Size of a log from which another process reads it: to begin one costs as much as a few MB."""
 
+APART_CHUNKS = 12
+"""Chunks that the other process may be ahead: as many as it makes while polars is imported."""
+
 _OF_SOURCE = ("size", "encoding", "bom", "damage", "sha256")
 
 
@@ -223,7 +226,7 @@ class TextLog(ReaderLog):
         """Chunks of the log, in order; those of a large log are made in another process."""
         read = chunks_of(self.reader, iter(self._found.blocks))
         if self._worth_a_process() and possible():
-            return self._chunks_from(ahead(apart(self._with_end(read))))
+            return self._chunks_from(ahead(apart(self._with_end(read)), APART_CHUNKS))
         return ahead_after(2, read)
 
     def _worth_a_process(self) -> bool:
