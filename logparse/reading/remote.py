@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from logparse.errors import SourceError
 from logparse.reading.archives import printable
+from logparse.reading.event_names import is_event_file
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
@@ -40,7 +41,7 @@ def find(url: str) -> list[Remote]:
     """
     fs, root = _filesystem(url)
     try:
-        below = fs.find(root, detail=True) if fs.isdir(root) else {}
+        below = fs.find(root, detail=True) if _is_listing(fs, root) else {}
         below = below or {root: fs.info(root)}
     except FileNotFoundError as error:
         raise _missing(url, error) from error
@@ -69,13 +70,15 @@ def whole(url: str) -> str:
 
 
 def is_folder(url: str) -> bool:
-    """Whether it is a folder and no file; a page of the web is a file.
+    """Whether it is a folder and no file; a page of the web is one if it lists event files.
 
     Raises:
         SourceError: it cannot be reached.
     """
     fs, root = _filesystem(url)
     try:
+        if _is_web(fs):
+            return _is_listing(fs, root) and any(map(is_event_file, fs.find(root)))
         return bool(not fs.isfile(root) and fs.isdir(root))
     except Exception as error:  # each file system raises its own
         raise _unreachable(url, error) from error
@@ -131,6 +134,18 @@ class Checked:
     def close(self) -> None:
         """As of any file."""
         self._file.close()
+
+
+def _is_web(fs: Any) -> bool:
+    protocols = fs.protocol if isinstance(fs.protocol, tuple | list) else (fs.protocol,)
+    return "http" in protocols
+
+
+def _is_listing(fs: Any, root: str) -> bool:
+    """Whether a path has others below it; of a log on the web, only its head is asked for."""
+    if _is_web(fs) and "html" not in str(fs.info(root).get("mimetype", "html")):
+        return False
+    return bool(fs.isdir(root))
 
 
 def _filesystem(url: str) -> tuple[Any, str]:

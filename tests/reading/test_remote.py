@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from logparse import analyze, analyze_many
+from logparse import Analysis, analyze, analyze_many
 from logparse.errors import SourceError
 from logparse.reading import remote
 from logparse.reading.paths import expand
@@ -56,6 +57,39 @@ def test_a_remote_log_reads_as_the_one_on_disk(
     assert there.source.sha256 == here.source.sha256
     assert there.source.name == f"{server}/a.log"
     assert there.batches.equals(here.batches)
+
+
+def test_event_files_on_the_web(tmp_path: Path, sample_logs: Path, server: str) -> None:
+    """A page that lists the files of a run is its folder; one that lists runs has them all."""
+    shutil.copytree(sample_logs / "tensorboard" / "two_fits", tmp_path / "runs" / "a")
+    shutil.copytree(sample_logs / "tensorboard" / "two_fits", tmp_path / "runs" / "b" / "c")
+    (tmp_path / "runs" / "b.log").write_bytes((sample_logs / LOG).read_bytes())
+    here = analyze(sample_logs / "tensorboard" / "two_fits")
+    for url in (f"{server}/runs/a", f"{server}/runs/a/"):
+        there = analyze(url)
+        assert there.metrics.equals(here.metrics)
+        assert there.source.sha256 == here.source.sha256
+    assert expand([f"{server}/runs"]) == [
+        f"{server}/runs/a",
+        f"{server}/runs/b.log",
+        f"{server}/runs/b/c",
+    ]
+
+
+def test_a_log_on_the_web_is_fetched_once(
+    tmp_path: Path, sample_logs: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.log").write_bytes((sample_logs / LOG).read_bytes())
+    asked: list[str] = []
+
+    def get(self: Any) -> None:
+        asked.append(self.path)
+        SimpleHTTPRequestHandler.do_GET(self)
+
+    monkeypatch.setattr(_Quiet, "do_GET", get)
+    (found,) = analyze_many([f"{server}/a.log"])
+    assert isinstance(found, Analysis)
+    assert asked == ["/a.log"]
 
 
 def test_a_member_of_a_remote_archive(tmp_path: Path, sample_logs: Path, memory: Any) -> None:
