@@ -28,6 +28,10 @@ DEFAULT_BATCH = 32
 """Keras's own, where a log does not tell its batch size."""
 
 
+ALIKE = 1.3
+"""Ratio of times up to which they are taken for the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """A log, and what computing alone would take.
@@ -232,12 +236,14 @@ def text(found: Likeness) -> str:
     layers = found.network.layers
     total = sum(layer.parameters or 0 for layer in layers)
     shape = " x ".join(map(str, found.network.shape))
+    # A pause of the machine in one step says nothing of the others.
+    low, high = np.quantile(found.step_seconds, [0.1, 0.9])
     paragraphs = [
         f"{found.log}: {len(layers)} layers with {total:,} parameters on inputs of {shape}, "
         f"{found.batch} samples a step.",
         f"Computing alone, data in memory, on {found.device}: {_time(found.step_here)} a step "
-        f"({_time(min(found.step_seconds))} to {_time(max(found.step_seconds))}, "
-        f"{len(found.step_seconds)} steps), {_time(found.epoch_here)} an epoch.",
+        f"({_time(low)} to {_time(high)} in eight of ten of {len(found.step_seconds)} steps), "
+        f"{_time(found.epoch_here)} an epoch of {found.steps:,} {found.counts}.",
         _compared(found),
         *(f"Guessed: {guess}." for guess in found.guesses),
     ]
@@ -253,16 +259,22 @@ def _compared(found: Likeness) -> str:
         else f"{_time(found.epoch_log or 0.0)} an epoch"
     )
     start = f"The log took {log}, {_times(found.ratio)} times as long. "
-    if found.ratio < 1.3:
+    if found.ratio < 1 / ALIKE:
+        return start + (
+            "It ran on a machine that computes faster than this one, or in larger batches: of its "
+            "input nothing can be said."
+        )
+    if found.ratio < ALIKE:
         return start + (
             "If this is the machine of the log, its steps were computing: a faster input would "
             "gain next to nothing."
         )
     share = 100 * (1 - 1 / found.ratio)
+    part = "a step" if found.step_log is not None else "an epoch"
     return start + (
-        f"If this is the machine of the log, {share:.0f} % of a step was not computing the "
-        "network: waiting for input, first of all. On another machine that much faster computing "
-        "would explain it, too: run this there."
+        f"If this is the machine of the log, {share:.0f} % of {part} was not computing the "
+        "network: waiting for input, first of all, or for other work that the machine had. On "
+        "another machine, one that computes that much faster would explain it, too: run this there."
     )
 
 

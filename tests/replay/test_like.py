@@ -9,7 +9,7 @@ import pytest
 
 from logparse.errors import LogparseError
 from logparse.replay import like
-from logparse.replay.likeness import text
+from logparse.replay.likeness import ALIKE, text
 from logparse.replay.network import CannotRebuildError
 from tests.replay.conftest import Replays
 
@@ -32,9 +32,7 @@ def test_a_log_that_waited_is_told_from_computing() -> None:
     assert found.ratio == found.step_log / found.step_here
     said = " ".join(text(found).split())
     waited = "of a step was not computing the network" in said
-    computed = "its steps were computing" in said
-    assert waited != computed
-    assert waited == (found.ratio >= 1.3)  # which of them depends on how busy this machine is
+    assert waited == (found.ratio >= ALIKE)  # whether it is depends on how busy this machine is
     json.dumps(found.to_dict(), allow_nan=False)
 
 
