@@ -103,7 +103,7 @@ class Bars:
         if self._begun:
             begun.insert(0, self._begun)
         for bar, after, end in zip(begun[:-1], begun[1:], ends, strict=True):
-            bars.append(Bar(*bar, after.start, *end, told=after.byte))
+            bars.append(self._mended(Bar(*bar, after.start, *end, told=after.byte)))
         self._begun = begun[-1]
         return bars
 
@@ -114,7 +114,7 @@ class Bars:
         stop = self._rows.count
         part, at = self._rows.place(stop - 1)
         end = _ends(part, np.array([at]))[0]
-        bar = Bar(*self._begun, stop, *end, told=end[-2])
+        bar = self._mended(Bar(*self._begun, stop, *end, told=end[-2]))
         if part.form[at] == Form.HEAVY and bar.steps == bar.of and not part.last[at]:
             # At the end of a log the N/N line with the time left 0 s may not be the epoch's last.
             pair = False
@@ -124,6 +124,13 @@ class Bars:
             bar.finished = bool(pair or bar.validated or part.ended[at] or part.eta[at] > 0)
         self._begun = None
         return [bar]
+
+    def _mended(self, bar: Bar) -> Bar:
+        """The bar; one whose last row was cut before its metrics shows them in the row before."""
+        if not bar.metrics and bar.stop - bar.start > 1:
+            rows, at = self._rows.place(bar.stop - 2)
+            bar.metrics = any(decimals[at] for decimals in rows.decimals.values())
+        return bar
 
     def _edges(self, updates: Updates, headers: Sequence[int]) -> Ints:
         """Rows that begin a bar."""
