@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from logparse.reports.drawing.series import POINTS
 from logparse.reports.html_table import table_html
 from logparse.reports.safe import csp_hash, visible
-from logparse.reports.sections import Section, charts, log_tables, page_epochs
+from logparse.reports.sections import FEW_POINTS, Section, charts, log_tables, page_epochs
 from logparse.reports.view import NOT_JUDGED, Group, account_table, tables, view
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def page(analysis: Analysis, script: str = "inline", *, full: bool = False, home
         full: with every row of every table.
         home: address of the page that lists this one among others, relative to it.
     """
-    return "".join(_pages([_log(analysis, 1, full=full)], [], script, home))
+    points = POINTS if script == "inline" else FEW_POINTS
+    return "".join(_pages([_log(analysis, 1, full=full, points=points)], [], script, home))
 
 
 def page_with(logs: Iterable[tuple[Analysis, list[str], list[Section], Table]]) -> Iterator[str]:
@@ -224,7 +226,12 @@ def _version() -> str:
 
 
 def _log(
-    analysis: Analysis, number: int, *, full: bool, sections: list[Section] | None = None
+    analysis: Analysis,
+    number: int,
+    *,
+    full: bool,
+    points: int = POINTS,
+    sections: list[Section] | None = None,
 ) -> Json:
     """What the template shows of one log; all text is visible, none escaped yet."""
     shown = view(analysis, full=full)
@@ -235,7 +242,7 @@ def _log(
         "name": shown.name,
         "verdict": shown.verdict,
         "groups": [_group(group, None if full else PLACES) for group in shown.groups],
-        "charts": [_section(one, id) for one in sections or charts(analysis, epochs)],
+        "charts": [_section(one, id) for one in sections or charts(analysis, epochs, points)],
         "tables": [
             {"title": table.title, "open": open, "table": table_html(table, f"{id}-table-{i}")}
             for i, (table, open) in enumerate(log_tables(analysis, epochs, full=full), start=1)

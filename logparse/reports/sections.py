@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 CHARTS = 12
 """Charts of metrics on one page; more would make it too large to send."""
 
-POINTS = 1000
-"""Points of one line: about as many as a page is wide."""
+FEW_POINTS = 1000
+"""Points of one line on a page among many: about as many as a page is wide."""
 
 ROWS = 100
 """Rows of a table unless all are asked for: the first, the last, and those with a finding."""
@@ -70,16 +70,16 @@ def page_epochs(analysis: Analysis, *, full: bool) -> Table:
     return epochs_table(analysis, None if full else ROWS, brief=False)
 
 
-def charts(analysis: Analysis, epochs: Table) -> list[Section]:
-    """The charts of a page: curves, then time."""
+def charts(analysis: Analysis, epochs: Table, points: int) -> list[Section]:
+    """The charts of a page, of so many points a line: curves, then time."""
     known = facts(analysis)
-    sections = [_curves(analysis, epochs)] if known.runs and known.names else []
+    sections = [_curves(analysis, epochs, points)] if known.runs and known.names else []
     if known.epochs.there("seconds").any():
-        sections.append(_times(analysis, epochs))
+        sections.append(_times(analysis, epochs, points))
     return [section for section in sections if section.charts]
 
 
-def _curves(analysis: Analysis, table: Table) -> Section:
+def _curves(analysis: Analysis, table: Table, points: int) -> Section:
     """Each metric of each run, as far as one page holds them."""
     known = facts(analysis)
     wanted = [
@@ -90,7 +90,7 @@ def _curves(analysis: Analysis, table: Table) -> Section:
     ]
     found = []
     for run, metric in wanted[:CHARTS]:
-        figure = single.curves(analysis, metric, run=run, points=POINTS)
+        figure = single.curves(analysis, metric, run=run, points=points)
         if not figure.data:
             continue
         name = shorten(metric, 60)
@@ -108,7 +108,7 @@ def _curves(analysis: Analysis, table: Table) -> Section:
     return Section("curves", "Curves", CURVES, found, _more(len(wanted) - CHARTS))
 
 
-def _times(analysis: Analysis, table: Table) -> Section:
+def _times(analysis: Analysis, table: Table, points: int) -> Section:
     """The times of each run, as far as one page holds them."""
     times = _part(table, "Time of each epoch", group="")
     runs = list(facts(analysis).runs)
@@ -119,7 +119,7 @@ def _times(analysis: Analysis, table: Table) -> Section:
         if bars.data:
             alt = f"Bar chart of the time of each epoch{name}. Its numbers are in the table below."
             found.append(Chart(f"time of each epoch{name}", alt, bars, times))
-        steps = timing.steps(analysis, run=run, points=POINTS)
+        steps = timing.steps(analysis, run=run, points=points)
         if steps.data:
             alt = f"Line chart of the time a step took{name}. Its numbers are in the table below."
             found.append(Chart(f"time a step{name}", alt, steps, times))
