@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.browser.tabs import chromium, tab  # noqa: F401  # one Chromium for all tests
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # No deadlines: other work on the machine must not make a test fail.

@@ -23,12 +23,26 @@ from logparse.tables import TABLES
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
 
 
-def no_child_is_left() -> bool:
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-    return True
+@pytest.fixture
+def none_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The copies that a test makes are gone after it, and waited for."""
+    copied: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        child = fork()
+        copied.append(child)
+        return child
+
+    monkeypatch.setattr(os, "fork", noted)
+    yield
+    assert copied
+    for child in copied:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
 
 
+@pytest.mark.usefixtures("none_is_left")
 def test_all_items_in_order() -> None:
     arrays = [np.arange(size) for size in (0, 1, 1000, 1_000_000)]
     here = os.getpid()
@@ -39,9 +53,9 @@ def test_all_items_in_order() -> None:
         assert np.array_equal(got, array)
         got += 1  # what comes may be worked on in place
     assert list(apart(iter(()))) == []
-    assert no_child_is_left()
 
 
+@pytest.mark.usefixtures("none_is_left")
 def test_an_error_comes_after_the_items_before_it() -> None:
     def items() -> Iterator[int]:
         yield 1
@@ -52,9 +66,9 @@ def test_an_error_comes_after_the_items_before_it() -> None:
     assert [next(source), next(source)] == [1, 2]
     with pytest.raises(SourceError, match="the disk is gone"):
         next(source)
-    assert no_child_is_left()
 
 
+@pytest.mark.usefixtures("none_is_left")
 def test_a_copy_that_dies_is_an_error() -> None:
     def items() -> Iterator[int]:
         yield 1
@@ -64,14 +78,13 @@ def test_a_copy_that_dies_is_an_error() -> None:
     assert next(source) == 1
     with pytest.raises(SourceError, match="ended before its time"):
         next(source)
-    assert no_child_is_left()
 
 
+@pytest.mark.usefixtures("none_is_left")
 def test_closing_ends_the_copy() -> None:
     source = apart(np.zeros(1_000_000) for _ in range(1000))
     next(source)
     source.close()  # type: ignore[attr-defined]
-    assert no_child_is_left()
 
 
 def test_threads_of_others_forbid_it(monkeypatch: pytest.MonkeyPatch) -> None:

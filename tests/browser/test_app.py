@@ -23,7 +23,7 @@ from logparse.reading.source import Upload
 from logparse.reports import comparison
 from logparse.reports.view import view
 from tests.browser.app_server import choose, open_tab, serving, serving_script, settled, upload
-from tests.browser.conftest import OpenTab, Tab
+from tests.browser.tabs import OpenTab, Tab
 
 LOGS = ("keras-1.2.2/outer.log", "tf-2.3.4/messages.log", "keras-3.12.0/multi.log")
 

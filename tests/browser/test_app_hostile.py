@@ -15,8 +15,8 @@ from playwright.sync_api import Page, expect
 
 from logparse.reports.safe import shorten, visible
 from tests.browser.app_server import choose, open_tab, serving_script, settled
-from tests.browser.conftest import OpenTab, Tab
 from tests.browser.payloads import PAYLOADS
+from tests.browser.tabs import OpenTab, Tab
 
 SCRIPT = Path(__file__).parent / "hostile_app.py"
 

@@ -12,8 +12,8 @@ pytest.importorskip("playwright")
 from logparse.reports import figures
 from logparse.reports.html import HtmlReport
 from logparse.reports.safe import shorten
-from tests.browser.conftest import OpenTab, Tab
 from tests.browser.payloads import PAYLOADS, in_every_field
+from tests.browser.tabs import OpenTab, Tab
 from tests.reports.conftest import SEED, build
 
 MADE = """() => {

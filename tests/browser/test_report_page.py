@@ -9,7 +9,7 @@ import pytest
 
 import logparse
 from logparse.analysis import Analysis
-from tests.browser.conftest import OpenTab, Tab
+from tests.browser.tabs import OpenTab, Tab
 
 
 @pytest.fixture(scope="module")

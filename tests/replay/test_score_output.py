@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from logparse import cli
-from tests.browser.conftest import OpenTab, chromium, tab  # noqa: F401
+from tests.browser.tabs import OpenTab
 from tests.replay.conftest import Replays
 
 pytestmark = pytest.mark.xdist_group("replay")
@@ -46,7 +46,7 @@ def test_the_page_draws_its_figures(
     replays: Replays,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    tab: OpenTab,  # noqa: F811
+    tab: OpenTab,
 ) -> None:
     page = tmp_path / "score.html"
     assert _score(monkeypatch, replays.root, RUNS, page) == 0
@@ -56,7 +56,7 @@ def test_the_page_draws_its_figures(
     assert opened.errors == []
     assert opened.requests == []
     assert opened.overflow() == 0
-    legend = shown.locator("#log-1-truth-1 .legendtext").all_inner_texts()
+    legend = shown.locator("#log-1-truth-1 .legendtext").all_text_contents()
     assert {"true batches", "batches, rebuilt", "shown by Keras"} <= set(legend)
 
 
