@@ -57,8 +57,7 @@ def _others(chosen: list[Jump], what: str) -> str:
 
 
 def _level(jump: Jump) -> str:
-    half = jump.half_band(jump.end_error)
-    low, high = jump.end - half, jump.end + half
+    low, high = jump.end - jump.end_half, jump.end + jump.end_half
     if kind_of_metric(jump.metric) == "average" and _is_share(jump.metric):
         low, high = max(low, 0.0), min(high, 1.0)
     like = jump.shown
@@ -139,7 +138,7 @@ def averaging_jump(tables: Tables) -> Iterable[Finding]:
             message=f"{_what_is_what(jump)} At the end of epoch {jump.epoch - 1} the network was "
             f"already at {_level(jump)}. Of the {_signed(jump.size, like)}, averaging alone gives "
             f"{_signed(jump.averaging, like)}; what is left, "
-            f"{_signed(jump.remainder, like)} +- {number(jump.half_band(jump.error), like)}, is no "
+            f"{_signed(jump.remainder, like)} +- {number(jump.half_band, like)}, is no "
             f"more than chance (probability {_chance(jump.probability)})."
             + _others(found, "of the same kind"),
             advice="Nothing is wrong with the training: the first number of an epoch is no "
@@ -189,7 +188,7 @@ def real_jump(tables: Tables) -> Iterable[Finding]:
             f"{number(jump.start, jump.shown)}. Of the shown {_signed(jump.size, like)} "
             f"({number(jump.shown)} to {number(jump.first)}), averaging gives "
             f"{_signed(jump.averaging, like)}; the rest, {_signed(jump.remainder, like)} +- "
-            f"{number(jump.half_band(jump.error), like)} or {abs(noise):.1f} times the scatter of "
+            f"{number(jump.half_band, like)} or {abs(noise):.1f} times the scatter of "
             f"one batch, would come by chance in {_chance(jump.probability)} of cases. {cause}"
             + _others(found, "real"),
             advice=advice,
@@ -241,8 +240,7 @@ def undecided_jump(tables: Tables) -> Iterable[Finding]:
         jump = found[0]
         like = jump.size
         if math.isfinite(jump.end) and math.isfinite(jump.start):
-            width = jump.half_band(jump.end_error)
-            low, high = jump.averaging - width, jump.averaging + width
+            low, high = jump.averaging - jump.end_half, jump.averaging + jump.end_half
             whole = low <= jump.size <= high
             explains = (
                 "it may explain all of it"

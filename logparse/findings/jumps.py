@@ -56,6 +56,8 @@ class Jump:
     end: float
     end_error: float
     """Standard error of ``end``."""
+    end_half: float
+    """Half width of its 95 % band, as in the table ``metrics``."""
     start: float
     start_error: float
     noise: float
@@ -95,11 +97,12 @@ class Jump:
             return abs(self.score)
         return float(normal(self.score, self.freedom))
 
-    def half_band(self, error: float) -> float:
-        """Half width of the 95 % band of something with this standard error."""
+    @property
+    def half_band(self) -> float:
+        """Half width of the 95 % band of the remainder."""
         if math.isinf(self.freedom):
-            return Z95 * error
-        return float(student(Z95, self.freedom)) * error
+            return Z95 * self.error
+        return float(student(Z95, self.freedom)) * self.error
 
     @property
     def probability(self) -> float:
@@ -196,12 +199,13 @@ def jumps(group: Group) -> list[Jump]:
     # Too few updates for a level of its own: the first number, with a batch's noise.
     alone = ~np.isfinite(group["start"][after]) & np.isfinite(chance)
     spread = ((group["start_high"] - group["start_low"]) / width)[after]
-    end_error = ((group["end_high"] - group["end_low"]) / width)[before]
+    end_band = group["end_high"] - group["end_low"]
     columns = (
         group["shown"][before],
         first,
         group["end"][before],
-        end_error,
+        (end_band / width)[before],
+        end_band[before] / 2,
         np.where(alone, first, group["start"][after]),
         np.where(alone, chance, spread),
         noise,
@@ -219,11 +223,11 @@ def jumps(group: Group) -> list[Jump]:
 
 def _judge(group: Group, i: int, row: list[float]) -> Jump:
     """The verdict on the boundary before row ``i``, from the columns of ``jumps``."""
-    shown, first, end, end_error, start, start_error, noise, step, chance, *free = row
+    shown, first, end, end_error, end_half, start, start_error, noise, step, chance, *free = row
     jump = Jump(
         group.run, int(group.epoch[i]), group.metric, shown, first, int(step),
-        end, end_error, start, start_error, noise, _freedom((end_error, start_error), free),
-        "undecided",
+        end, end_error, end_half, start, start_error, noise,
+        _freedom((end_error, start_error), free), "undecided",
     )  # fmt: skip
     return replace(jump, verdict=_verdict(jump, chance))
 

@@ -123,6 +123,7 @@ def test_real_drops_are_found(law: str, ends_only: bool) -> None:
     assert verdicts.count("real") >= 0.9 * 59
     for jump in jumps(group):
         assert jump.size == pytest.approx(jump.first - jump.shown)
+        assert jump.end + jump.end_half == pytest.approx(group["end_high"][jump.epoch - 2])
         assert jump.averaging + jump.remainder == pytest.approx(jump.start - jump.shown)
         assert jump.probability == pytest.approx(math.erfc(jump.strength / math.sqrt(2)))
 
@@ -142,7 +143,7 @@ def test_few_lines_weaken_the_score() -> None:
     # Two-sided 5 % of Student's distribution with 4 degrees of freedom is 2.776.
     at = dataclasses.replace(jump, freedom=4, start=2.776, end=0.0, start_error=1.0, end_error=0.0)
     assert at.probability == pytest.approx(0.05, abs=0.002)
-    assert at.half_band(1.0) == pytest.approx(2.776, abs=0.02)
+    assert at.half_band == pytest.approx(2.776, abs=0.02)
 
 
 def steep() -> np.ndarray:
