@@ -185,15 +185,21 @@ def damaged_records(tables: Tables) -> Iterable[Finding]:
     named = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.iter_rows())
     first = rejects.row(0, named=True)
     lost = int((rejects["end"] - rejects["start"]).sum())
-    most = "at least " if rejects.height >= REJECTS_KEPT else ""
+    all_kept = rejects.height < REJECTS_KEPT
+    size = f"{_s(lost, 'byte')} in all" if all_kept else f"the first of them {_s(lost, 'byte')}"
+    rest = (
+        "All other records were read."
+        if all_kept
+        else "No more places are kept; the account of the bytes holds them all."
+    )
     files = rejects["file"].n_unique()
     where = f"{first['file']}, byte {first['start']:,}" if first["file"] else "a file"
     yield Finding(
         "LP005",
         "warning",
-        f"{most.capitalize()}{_s(rejects.height, 'place')} in {_s(files, 'event file')} "
-        f"{'is' if rejects.height == 1 else 'are'} damaged and left out, {_s(lost, 'byte')} in "
-        f"all: {named}. The first is at {where}. All other records were read.",
+        f"{'' if all_kept else 'At least '}{_s(rejects.height, 'place')} in "
+        f"{_s(files, 'event file')} {'is' if rejects.height == 1 else 'are'} damaged and left "
+        f"out, {size}: {named}. The first is at {where}. {rest}",
         "Copy the file again if it was copied; `logparse export PATH --table rejects` lists the "
         "places.",
         value=float(lost),
