@@ -21,6 +21,8 @@ pytestmark = pytest.mark.xdist_group("replay")
 
 BUSY = {"LP401", "LP404"}
 """What steps of uneven length lead to, as on a machine that has other work to do."""
+CHANCE = {"LP102"}
+"""Its limit lets chance through at one boundary in a hundred; a training here has six."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,8 @@ def test_nothing_is_found_in_a_clean_training(scores: list[Score]) -> None:
     clean = [one for one in scores if one.run == "clean-clean"]
     assert len(clean) == 4
     for one in clean:
-        assert set(one.found) <= BUSY
+        assert set(one.found) <= BUSY | CHANCE
+    assert sum(bool(CHANCE & set(one.found)) for one in clean) <= len(clean) / 2
 
 
 def test_truth_adds_up_to_what_keras_kept(replays: Replays, legacy: Replays) -> None:
