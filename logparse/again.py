@@ -13,11 +13,13 @@ from logparse.reading.records import Chunk, Floats, Ints
 from logparse.reading.source import Upload, open_sources
 from logparse.stream import Recognised, TextLog
 from logparse.tables import TABLES, frame
-from logparse.training import clock, rebuild
+from logparse.training import clock
+from logparse.training.batch_values import batches, by_metric
 from logparse.training.clock import Times
 from logparse.training.clock_bounds import Laws
 from logparse.training.epochs import Bools, Epochs, joined, null_zero
 from logparse.training.laws import Law
+from logparse.training.rebuild import Columns
 from logparse.training.run import Batch
 from logparse.training.runs import Runs
 
@@ -53,7 +55,7 @@ class Part:
 
     run: int
     seen: Seen | None = None
-    batches: dict[str, rebuild.Columns] = field(default_factory=dict)
+    batches: dict[str, Columns] = field(default_factory=dict)
     """By metric, the columns ``epoch, first_step, step, value, low, high, estimate, estimate_low,
     estimate_high`` of the table ``batches``, nan for null."""
 
@@ -148,11 +150,11 @@ class Again:
         times = clock.elapsed(epochs, laws)
         return Part(run, Seen(number, epochs.step, epochs.final, times, shown))
 
-    def _behind(self, run: int, epochs: Epochs) -> dict[str, rebuild.Columns]:
+    def _behind(self, run: int, epochs: Epochs) -> dict[str, Columns]:
         """The batch values behind each metric of some epochs."""
         law = self.laws[run]
         found = [
-            rebuild.by_metric(part, name, **_known(law))
+            by_metric(part, name, **_known(law))
             for part, name in _by_law(self._in_order(epochs), law)
         ]
         names = dict.fromkeys(name for columns in found for name in columns)
@@ -190,7 +192,7 @@ class Again:
 
         law = self.laws[run]
         found = [
-            rebuild.batches(part, name, **_known(law))
+            batches(part, name, **_known(law))
             for part, name in _by_law(self._in_order(epochs), law)
         ]
         return pl.concat(
@@ -224,7 +226,7 @@ def _by_law(epochs: Epochs, law: Law) -> list[tuple[Epochs, str | None]]:
 
 
 def _known(law: Law) -> dict[str, Any]:
-    """What is known of a run beside its law, for ``rebuild``."""
+    """What is known of a run beside its law, for ``by_metric``."""
     return {
         "batch_size": law.batch_size,
         "last_size": law.last_size,
@@ -233,7 +235,7 @@ def _known(law: Law) -> dict[str, Any]:
     }
 
 
-def _chained(parts: list[rebuild.Columns]) -> rebuild.Columns:
+def _chained(parts: list[Columns]) -> Columns:
     """Columns one after the other."""
     if len(parts) == 1:
         return parts[0]

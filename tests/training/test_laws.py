@@ -10,6 +10,7 @@ from made import made_epochs, training
 
 import logparse
 from logparse.reading.records import Form
+from logparse.training.batch_values import batches
 from logparse.training.epochs import Epochs, joined
 from logparse.training.laws import (
     BLEND,
@@ -22,7 +23,7 @@ from logparse.training.laws import (
     kind_of_metric,
     law_of_metric,
 )
-from logparse.training.rebuild import batches, metric_columns, summarise
+from logparse.training.rebuild import metric_columns, summarise
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from made import made_epochs, training
 
 import logparse
 from logparse.reading.records import EXPONENT, WHOLE, Form
+from logparse.training.batch_values import batches
 from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE, LAST_ONLY, MEAN
 from logparse.training.pool import Remembered
-from logparse.training.rebuild import METRIC_COLUMNS, batches, metric_columns, summarise
+from logparse.training.rebuild import METRIC_COLUMNS, metric_columns, summarise
 from logparse.training.series import half_units
 
 

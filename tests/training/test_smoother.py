@@ -9,9 +9,9 @@ from made import made_epochs, training
 from logparse.training import moves as moving
 from logparse.training import smoother
 from logparse.training.backward import backward
+from logparse.training.batch_values import batches
 from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE, MEAN
 from logparse.training.moves import moves
-from logparse.training.rebuild import batches
 from logparse.training.smoother import Series, forward, wide
 
 SIGMA, Q, ROUNDING, PRIOR = 0.3, 0.01, 1e-4, 1.0
