@@ -93,15 +93,11 @@ class Jump:
     @property
     def strength(self) -> float:
         """``score`` as a normal deviate of the same probability: few lines tell little of noise."""
-        if math.isinf(self.freedom):
-            return abs(self.score)
         return float(normal(self.score, self.freedom))
 
     @property
     def half_band(self) -> float:
         """Half width of the 95 % band of the remainder."""
-        if math.isinf(self.freedom):
-            return Z95 * self.error
         return float(student(Z95, self.freedom)) * self.error
 
     @property
@@ -189,7 +185,7 @@ def jumps(group: Group) -> list[Jump]:
     after = after[~(group["first_step"][after] > late)]
     before = after - 1
     freedom = np.where(np.isfinite(group["freedom"]), group["freedom"], np.inf)
-    width = 2 * np.where(np.isinf(freedom), Z95, student(Z95, np.minimum(freedom, 1e9)))
+    width = 2 * student(Z95, freedom)
     noise = np.where(
         np.isfinite(group["noise"][after]), group["noise"][after], group["noise"][before]
     )

@@ -13,10 +13,12 @@ FEWEST = 3.0
 """Least degrees of freedom: with two and fewer there is no variance."""
 
 _LARGEST = 700.0
+_MANY = 1e9
+"""Degrees of freedom from which nothing changes any more."""
 
 
 def student(z: Floats | float, freedom: Floats | float) -> Floats:
-    """Student's deviate of the probability of a normal one above 0.
+    """Student's deviate of the probability of a normal one above 0; ``freedom`` may be infinite.
 
     D. Wallace, Bounds on normal approximations to Student's and the chi-square distributions,
     Annals of Mathematical Statistics 30, 1959. Tables have 2.776 for the example.
@@ -24,15 +26,17 @@ def student(z: Floats | float, freedom: Floats | float) -> Floats:
     >>> round(float(student(1.959964, 4.0)), 2)
     2.76
     """
-    f = np.asarray(freedom, np.float64)
+    f = np.minimum(freedom, _MANY)
     power = (np.asarray(z) * (8 * f + 3) / (8 * f + 1)) ** 2 / f
-    return np.asarray(np.sqrt(f * np.expm1(np.minimum(power, _LARGEST))))
+    deviate = np.sqrt(f * np.expm1(np.minimum(power, _LARGEST)))
+    return np.where(np.isinf(freedom), z, deviate)
 
 
 def normal(t: Floats | float, freedom: Floats | float) -> Floats:
-    """The inverse of ``student``."""
-    f = np.asarray(freedom, np.float64)
-    return np.asarray((8 * f + 1) / (8 * f + 3) * np.sqrt(f * np.log1p(np.asarray(t) ** 2 / f)))
+    """The inverse of ``student``, above 0 for a ``t`` of either sign."""
+    f = np.minimum(freedom, _MANY)
+    deviate = (8 * f + 1) / (8 * f + 3) * np.sqrt(f * np.log1p(np.asarray(t) ** 2 / f))
+    return np.where(np.isinf(freedom), np.abs(t), deviate)
 
 
 def half_band(var: Floats, freedom: Floats) -> Floats:
