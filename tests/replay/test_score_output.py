@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,27 @@ pytestmark = pytest.mark.xdist_group("replay")
 RUNS = ("epoch-jump-ordinary", "epoch-jump-memorisable")
 
 
-def _score(patch: pytest.MonkeyPatch, root: Path, runs: tuple[str, ...], output: Path) -> int:
-    """Exit code of ``logparse replay score RUN... -o OUTPUT``."""
-    folders = [str(root / run) for run in runs]
-    patch.setattr(sys, "argv", ["logparse", "replay", "score", *folders, "-o", str(output)])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    return int(end.value.code or 0)
+Command = Callable[[tuple[str, ...], Path], int]
 
 
-def test_a_page_shows_each_run_with_its_score(
-    replays: Replays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def command(replays: Replays, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """``logparse replay score RUN... -o OUTPUT``: its exit code."""
+
+    def run(runs: tuple[str, ...], output: Path) -> int:
+        folders = [str(replays.root / run) for run in runs]
+        words = ["logparse", "replay", "score", *folders, "-o", str(output)]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0)
+
+    return run
+
+
+def test_a_page_shows_each_run_with_its_score(command: Command, tmp_path: Path) -> None:
     page = tmp_path / "score.html"
-    assert _score(monkeypatch, replays.root, RUNS, page) == 0
+    assert command(RUNS, page) == 0
     text = page.read_text()
     for run in RUNS:
         assert f"{run}/train.log" in text
@@ -42,14 +50,9 @@ def test_a_page_shows_each_run_with_its_score(
     assert "true batches" in text
 
 
-def test_the_page_draws_its_figures(
-    replays: Replays,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tab: OpenTab,
-) -> None:
+def test_the_page_draws_its_figures(command: Command, tmp_path: Path, tab: OpenTab) -> None:
     page = tmp_path / "score.html"
-    assert _score(monkeypatch, replays.root, RUNS, page) == 0
+    assert command(RUNS, page) == 0
     opened = tab()
     shown = opened.open(page)
     shown.wait_for_selector(".chart .main-svg")
@@ -60,29 +63,22 @@ def test_the_page_draws_its_figures(
     assert {"true batches", "batches, rebuilt", "shown by Keras"} <= set(legend)
 
 
-def test_the_score_is_json_too(
-    replays: Replays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_score_is_json_too(command: Command, tmp_path: Path) -> None:
     output = tmp_path / "score.json"
-    assert _score(monkeypatch, replays.root, RUNS, output) == 0
+    assert command(RUNS, output) == 0
     scores = json.loads(output.read_text())["scores"]
     assert [one["run"] for one in scores] == [run for run in RUNS for _ in range(2)]
 
 
 def test_a_picture_is_of_one_run(
-    replays: Replays,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _score(monkeypatch, replays.root, RUNS, tmp_path / "x.png") == 2
+    assert command(RUNS, tmp_path / "x.png") == 2
     assert "a picture shows one run, and there are 2" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_is_drawn(
-    replays: Replays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_is_drawn(command: Command, tmp_path: Path) -> None:
     if importlib.util.find_spec("kaleido") is None or shutil.which("chromium") is None:
         if os.environ.get("LOGPARSE_REQUIRE_BROWSER") == "1":
             pytest.fail("no kaleido or no chromium")
@@ -90,14 +86,14 @@ def test_a_picture_is_drawn(
     from PIL import Image
 
     picture = tmp_path / "x.png"
-    assert _score(monkeypatch, replays.root, RUNS[:1], picture) == 0
+    assert command(RUNS[:1], picture) == 0
     with Image.open(picture) as image:
         assert image.size == (1800, 840)
         assert len(image.convert("RGB").quantize(16).getcolors()) > 8
 
 
 def test_without_kaleido_it_says_what_to_install(
-    replays: Replays,
+    command: Command,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -106,15 +102,12 @@ def test_without_kaleido_it_says_what_to_install(
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: None if name == "kaleido" else find(name)
     )
-    assert _score(monkeypatch, replays.root, RUNS[:1], tmp_path / "x.png") != 0
+    assert command(RUNS[:1], tmp_path / "x.png") != 0
     assert "pip install 'logparse[replay]'" in capsys.readouterr().err
 
 
 def test_another_suffix_is_refused(
-    replays: Replays,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _score(monkeypatch, replays.root, RUNS, tmp_path / "x.svg") == 2
+    assert command(RUNS, tmp_path / "x.svg") == 2
     assert "name a file that ends in .txt, .json, .html, .png" in capsys.readouterr().err
