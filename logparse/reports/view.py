@@ -70,6 +70,13 @@ UNDECIDED = (
     "rebuilt from them."
 )
 
+IN_PART = (
+    "Each number on a progress line is an average over the batches since its epoch began; which "
+    "kind of average the last line of an epoch is could not be decided from this log. What is "
+    "rebuilt here is the same for each kind that is possible."
+)
+"""Under no law, but with levels: the laws that are left agree on them."""
+
 NOT_JUDGED = "Not judged"
 """Name of the notes about rules that the log has too little for."""
 
@@ -186,10 +193,17 @@ def _verdict(analysis: Analysis, runs: list[dict[str, Any]], groups: list[Group]
     if keras:
         names = [name if name.startswith("TF") else f"Keras {name}" for name in keras[:3]]
         first += f" Printed by {words.listing(names)}."
-    laws = dict.fromkeys(run["law"] for run in runs)
-    known = LAWS | EVENT_LAWS if analysis.source.unit == "scalar" else LAWS
-    meaning = " ".join(known.get(law, visible(law)) if law else UNDECIDED for law in laws)
-    return [first, meaning, _found(groups)]
+    meanings = dict.fromkeys(_meaning(analysis, run) for run in runs)
+    return [first, " ".join(meanings), _found(groups)]
+
+
+def _meaning(analysis: Analysis, run: dict[str, Any]) -> str:
+    """What the numbers of a run are."""
+    if law := run["law"]:
+        known = LAWS | EVENT_LAWS if analysis.source.unit == "scalar" else LAWS
+        return known.get(law, visible(law))
+    levels = analysis.metrics.filter(run=run["run"])["end"]
+    return IN_PART if levels.count() else UNDECIDED
 
 
 def _one_run(analysis: Analysis, run: dict[str, Any]) -> str:

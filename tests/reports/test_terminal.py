@@ -152,6 +152,17 @@ def test_a_cut_epoch_is_told(make: Any) -> None:
     assert "Nothing unusual was found." in out
 
 
+@pytest.mark.parametrize("levels", [True, False])
+def test_an_undecided_average_is_told(make: Any, levels: bool) -> None:
+    """That nothing was rebuilt is said only where nothing was."""
+    metrics = [row | ({} if levels else {"end": None}) for row in make.seed["metrics"]]
+    runs = [row | {"law": None} for row in make.seed["runs"]]
+    rows = make.seed | {"runs": runs, "metrics": metrics, "findings": []}
+    out = " ".join(text(make.analysis(rows), SHORT).split())
+    assert ("so nothing was rebuilt from them" in out) != levels
+    assert ("rebuilt here is the same for each kind that is possible" in out) == levels
+
+
 def test_no_run_is_told(make: Any) -> None:
     assert "No training was found in this log." in text(make.analysis(), SHORT)
 
