@@ -10,6 +10,7 @@ import numpy as np
 
 from logparse.findings.jumps import (
     EXCLUDED,
+    RATE,
     REAL,
     SHARE,
     Jump,
@@ -47,6 +48,14 @@ def _chance(probability: float) -> str:
     return f"{100 * probability:.0f} %"
 
 
+def _rarity(jump: Jump) -> str:
+    """How rare the remainder is by chance, and how rare it must be to be called real."""
+    text = f"probability {_chance(jump.probability)}; called real from {_chance(jump.limit)}"
+    if jump.looked_at > 1:
+        text += f", as {jump.looked_at:,} boundaries of the run were looked at"
+    return text
+
+
 def _others(chosen: list[Jump], what: str) -> str:
     if len(chosen) == 1:
         return ""
@@ -74,7 +83,7 @@ def _what_is_what(jump: Jump) -> str:
     after = (
         f"the first batch of epoch {jump.epoch} alone"
         if jump.first_step == 1
-        else f"the first {jump.first_step} batches of epoch {jump.epoch}"
+        else f"the first {jump.first_step:.0f} batches of epoch {jump.epoch}"
     )
     return (
         f"{jump.metric} goes from {number(jump.shown)} to {number(jump.first)} between epochs "
@@ -107,11 +116,11 @@ def _weight(jump: Jump) -> float:
     "starts it afresh in every epoch.",
     computed="jump = first value shown in the epoch - last value of the epoch before. Averaging "
     "alone gives: level of the batches at the end of that epoch - its shown average. What is left "
-    f"is start level - end level, in standard errors. LP101 if that is below {REAL:g}, and the "
-    f"whole jump cannot be real (it is {EXCLUDED:g} standard errors or more away from what is "
-    f"left), and averaging gives at least {100 * SHARE:g} % of it. Only jumps of twice the noise "
-    "of the number after them are looked at; what neither averaging nor a change gives is the "
-    "chance of the first batches.",
+    "is start level - end level, in standard errors. LP101 if that is not called real (LP102), and "
+    f"the whole jump cannot be real (it is {EXCLUDED:g} standard errors or more away from what is "
+    f"left), and averaging gives at least {100 * SHARE:g} % of it and more than chance does, held "
+    "to the same rate as LP102. Only jumps of twice the noise of the number after them are looked "
+    "at; what neither averaging nor a change gives is the chance of the first batches.",
     wrong_when="A real change of the same size as the averaging effect and of opposite sign would "
     "hide. The levels assume that batch values scatter about a level that moves steadily or drifts "
     "slowly.",
@@ -133,14 +142,13 @@ def averaging_jump(tables: Tables) -> Iterable[Finding]:
             line=first_lines(tables).get((jump.run, jump.epoch)),
             value=jump.size,
             baseline=jump.averaging,
-            threshold=REAL,
+            threshold=jump.least,
             n=len(found),
             message=f"{_what_is_what(jump)} At the end of epoch {jump.epoch - 1} the network was "
             f"already at {_level(jump)}. Of the {_signed(jump.size, like)}, averaging alone gives "
             f"{_signed(jump.averaging, like)}; what is left, "
             f"{_signed(jump.remainder, like)} +- {number(jump.half_band, like)}, is no "
-            f"more than chance (probability {_chance(jump.probability)})."
-            + _others(found, "of the same kind"),
+            f"more than chance ({_rarity(jump)})." + _others(found, "of the same kind"),
             advice="Nothing is wrong with the training: the first number of an epoch is no "
             "average yet. Judge progress by validation values or by the levels given here.",
         )
@@ -155,9 +163,13 @@ def averaging_jump(tables: Tables) -> Iterable[Finding]:
     "these samples before (memorised data; the loss drops in steps at each epoch), the learning "
     "rate changed at the boundary, or the order of the data did.",
     computed="remainder = start level of the epoch - end level of the epoch before, both from the "
-    f"batch values rebuilt from the averages. LP102 if it is {REAL:g} standard errors or more, "
-    "the errors allowing for a steady slope within each epoch, for drift, and for few lines. "
-    "docs/averages.md has how often it errs and what it finds in simulations.",
+    "batch values rebuilt from the averages, in standard errors, which allow for a steady slope "
+    "within each epoch, for drift, and for few lines. How far it must be from nothing depends on "
+    f"how many boundaries of the run, over all metrics, are looked at: {REAL:g} standard errors at "
+    "least, and so far that a run without any change has an LP102 in at most "
+    f"{100 * RATE:g} % of cases. Where many boundaries change, each may be less clear "
+    "(Benjamini, Krieger and Yekutieli 2006). docs/averages.md has how often it errs and what it "
+    "finds in simulations.",
     wrong_when="Data that are sorted within the epoch change the level at every boundary without "
     "any learning.",
     advice="Steps down at every boundary on training data, while validation does not follow, "
@@ -181,7 +193,7 @@ def real_jump(tables: Tables) -> Iterable[Finding]:
             line=first_lines(tables).get((jump.run, jump.epoch)),
             value=jump.remainder,
             baseline=jump.averaging,
-            threshold=REAL,
+            threshold=jump.least,
             n=len(found),
             message=f"{jump.metric} really changes between epochs {jump.epoch - 1} and "
             f"{jump.epoch}: the batches end at {_level(jump)} and start at "
@@ -189,8 +201,7 @@ def real_jump(tables: Tables) -> Iterable[Finding]:
             f"({number(jump.shown)} to {number(jump.first)}), averaging gives "
             f"{_signed(jump.averaging, like)}; the rest, {_signed(jump.remainder, like)} +- "
             f"{number(jump.half_band, like)} or {abs(noise):.1f} times the scatter of "
-            f"one batch, would come by chance in {_chance(jump.probability)} of cases. {cause}"
-            + _others(found, "real"),
+            f"one batch, is more than chance ({_rarity(jump)}). {cause}" + _others(found, "real"),
             advice=advice,
         )
 
@@ -227,8 +238,9 @@ def _cause(tables: Tables, found: list[Jump]) -> tuple[str, str]:
     severity="info",
     summary="The number jumps between epochs, and the log does not hold enough to say whether "
     "averaging or a real change made it.",
-    computed="As LP101 and LP102; undecided when what is left after averaging is within "
-    f"{REAL:g} standard errors of nothing and within {EXCLUDED:g} of the whole jump.",
+    computed="As LP101 and LP102; undecided when what is left after averaging is too little to be "
+    f"called real but within {EXCLUDED:g} standard errors of the whole jump, or when averaging "
+    "gives most of the jump but no more than chance does.",
     wrong_when="It makes no claim. It cannot be wrong, only unhelpful.",
     advice="Log more: every batch (TensorBoard with update_freq=1, or a callback that writes each "
     "batch), or validation at the end of every epoch.",
@@ -246,8 +258,8 @@ def undecided_jump(tables: Tables) -> Iterable[Finding]:
                 "it may explain all of it"
                 if whole
                 else f"it hardly explains all of it, but what is left, "
-                f"{_signed(jump.remainder, like)}, comes by "
-                f"chance in {_chance(jump.probability)} of cases, too often to call it real"
+                f"{_signed(jump.remainder, like)}, comes by chance too often to call it real "
+                f"({_rarity(jump)})"
             )
             why = (
                 f" At the end of epoch {jump.epoch - 1} the network stood at {_level(jump)}; the "
@@ -267,7 +279,7 @@ def undecided_jump(tables: Tables) -> Iterable[Finding]:
             line=first_lines(tables).get((jump.run, jump.epoch)),
             value=jump.size,
             baseline=jump.averaging if math.isfinite(jump.averaging) else None,
-            threshold=REAL,
+            threshold=jump.least,
             n=len(found),
             message=_what_is_what(jump) + why + _others(found, "undecided"),
             advice=_to_know(tables, jump),

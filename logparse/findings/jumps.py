@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from logparse.findings.looks import deviate, largest, probability
 from logparse.findings.registry import Tables, once, rows_of
+from logparse.training.epochs import Bools
 from logparse.training.laws import kind_of_metric
 from logparse.training.student import Z95, normal, student
 
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
     from logparse.reading.records import Floats, Ints
 
 REAL = 2.65
-"""Standard errors from which a change between epochs is called real; by benchmarks/jumps.py it then
-errs at less than 1 % of the boundaries, whatever the course of the level."""
+"""Standard errors below which no change between epochs is called real; by benchmarks/jumps.py a
+boundary that is looked at alone then errs in about 1 % of cases, whatever the course."""
+
+RATE = 0.005
+"""Share of runs in which something is found at a boundary, of all metrics, though nothing is."""
 
 EXCLUDED = 3.0
 """Standard errors by which the jump must miss being all real, to be called averaging."""
@@ -50,9 +55,14 @@ class Jump:
     epoch: int
     """The epoch after the boundary."""
     metric: str
+    verdict: Verdict
+    looked_at: int
+    """Boundaries of the run that were tested, this one among them, over all metrics."""
+    limit: float
+    """Largest ``probability`` that is called real among them."""
     shown: float
     first: float
-    first_step: int
+    first_step: float
     end: float
     end_error: float
     """Standard error of ``end``."""
@@ -63,7 +73,8 @@ class Jump:
     noise: float
     freedom: float
     """Degrees of freedom of ``error``; infinite if not known."""
-    verdict: Verdict
+    strength: float
+    """``score`` as a normal deviate of the same probability: few lines tell little of noise."""
 
     @property
     def size(self) -> float:
@@ -91,11 +102,6 @@ class Jump:
         return self.remainder / self.error if self.error > 0 else math.inf
 
     @property
-    def strength(self) -> float:
-        """``score`` as a normal deviate of the same probability: few lines tell little of noise."""
-        return float(normal(self.score, self.freedom))
-
-    @property
     def half_band(self) -> float:
         """Half width of the 95 % band of the remainder."""
         return float(student(Z95, self.freedom)) * self.error
@@ -103,7 +109,12 @@ class Jump:
     @property
     def probability(self) -> float:
         """Probability of a remainder this large if the level did not change."""
-        return math.erfc(self.strength / math.sqrt(2))
+        return probability(self.strength)
+
+    @property
+    def least(self) -> float:
+        """``strength`` from which it is called real."""
+        return deviate(self.limit)
 
 
 BEGINNING = 0.1
@@ -174,15 +185,73 @@ def averages(tables: Tables) -> Iterator[Group]:
 @once
 def all_jumps(tables: Tables) -> tuple[list[Jump], ...]:
     """``jumps`` of every average, one list a run and metric."""
-    return tuple(jumps(group) for group in averages(tables))
+    runs: dict[int, list[Group]] = {}
+    for group in averages(tables):
+        runs.setdefault(group.run, []).append(group)
+    return tuple(found for of_run in runs.values() for found in jumps(of_run))
 
 
-def jumps(group: Group) -> list[Jump]:
-    """Every boundary between consecutive epochs of one metric, judged."""
+def jumps(of_run: Sequence[Group]) -> list[list[Jump]]:
+    """Every boundary between consecutive epochs of one run, judged; a list for each metric.
+
+    Args:
+        of_run: all averages of the run: the more boundaries, the more of them chance moves.
+    """
+    found = [_boundaries(group) for group in of_run]
+    looked_at, real = _limit([one.strength for one in found])
+    _, moved = _limit([one.moved for one in found])
+    limit = min(real, probability(REAL))
+    return [
+        [
+            Jump(one.group.run, epoch, one.group.metric, verdict, looked_at, limit, *row)
+            for epoch, verdict, row in zip(
+                one.epoch.tolist(), _verdicts(one, limit, moved), one.rows(), strict=True
+            )
+        ]
+        for one in found
+    ]
+
+
+def _limit(strengths: Sequence[Floats]) -> tuple[int, float]:
+    """How many tests were made, and the largest probability that counts among them."""
+    chances = [probability(one) for part in strengths for one in part.tolist() if one == one]
+    return len(chances), largest(np.array(chances), RATE)
+
+
+@dataclass(slots=True)
+class _Boundaries:
+    """The boundaries of one metric, [n] each; nan is not known."""
+
+    group: Group
+    epoch: Ints
+    shown: Floats
+    first: Floats
+    first_step: Floats
+    end: Floats
+    end_error: Floats
+    end_half: Floats
+    start: Floats
+    start_error: Floats
+    noise: Floats
+    freedom: Floats
+    strength: Floats
+    """of a change; see ``Jump``"""
+    moved: Floats
+    """the same of what averaging gives"""
+
+    def rows(self) -> Iterator[tuple[float, ...]]:
+        """The numbers that a ``Jump`` holds of each, in its order."""
+        names = [name for name in _Boundaries.__slots__ if name not in ("group", "epoch", "moved")]
+        return zip(*(getattr(self, name).tolist() for name in names), strict=True)
+
+
+def _boundaries(group: Group) -> _Boundaries:
+    """What is known of the boundaries of one metric."""
     after = np.flatnonzero(np.diff(group.epoch) == 1) + 1
     # A first number from late in its epoch is an average over most of it: no jump to explain.
     late = np.fmax(BEGINNING * group.of[after], BEGINNING_STEPS)
-    after = after[~(group["first_step"][after] > late)]
+    there = np.isfinite(group["shown"][after - 1]) & np.isfinite(group["first"][after])
+    after = after[there & ~(group["first_step"][after] > late)]
     before = after - 1
     freedom = np.where(np.isfinite(group["freedom"]), group["freedom"], np.inf)
     width = 2 * student(Z95, freedom)
@@ -190,62 +259,56 @@ def jumps(group: Group) -> list[Jump]:
         np.isfinite(group["noise"][after]), group["noise"][after], group["noise"][before]
     )
     step = np.fmax(group["first_step"][after], 1.0)
-    first = group["first"][after]
+    shown, first = group["shown"][before], group["first"][after]
     chance = noise / np.sqrt(step)
     # Too few updates for a level of its own: the first number, with a batch's noise.
     alone = ~np.isfinite(group["start"][after]) & np.isfinite(chance)
     spread = ((group["start_high"] - group["start_low"]) / width)[after]
-    end_band = group["end_high"] - group["end_low"]
-    columns = (
-        group["shown"][before],
-        first,
-        group["end"][before],
-        (end_band / width)[before],
-        end_band[before] / 2,
-        np.where(alone, first, group["start"][after]),
-        np.where(alone, chance, spread),
-        noise,
-        step,
-        chance,
-        freedom[before],
-        np.where(alone, freedom[before], freedom[after]),
-    )
-    out = []
-    for i, row in zip(after.tolist(), np.stack(columns, 1).tolist(), strict=True):
-        if math.isfinite(row[0]) and math.isfinite(row[1]):
-            out.append(_judge(group, i, row))
-    return out
-
-
-def _judge(group: Group, i: int, row: list[float]) -> Jump:
-    """The verdict on the boundary before row ``i``, from the columns of ``jumps``."""
-    shown, first, end, end_error, end_half, start, start_error, noise, step, chance, *free = row
-    jump = Jump(
-        group.run, int(group.epoch[i]), group.metric, shown, first, int(step),
-        end, end_error, end_half, start, start_error, noise,
-        _freedom((end_error, start_error), free), "undecided",
+    end_band = (group["end_high"] - group["end_low"])[before]
+    end, start = group["end"][before], np.where(alone, first, group["start"][after])
+    errors = end_band / width[before], np.where(alone, chance, spread)
+    free = freedom[before], np.where(alone, freedom[before], freedom[after])
+    whole = np.hypot(*errors)
+    # B. Welch, Biometrika 34, 1947.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = sum((error / whole) ** 4 / one for error, one in zip(errors, free, strict=True))
+        both = np.where(parts > 0, 1 / parts, np.inf)
+        strength = normal((start - end) / whole, both)
+        moved = normal((end - shown) / errors[0], free[0])
+    return _Boundaries(
+        group, group.epoch[after], shown, first, step, end, errors[0], end_band / 2,
+        start, errors[1], noise, both, strength, moved,
     )  # fmt: skip
-    return replace(jump, verdict=_verdict(jump, chance))
 
 
-def _freedom(errors: Sequence[float], free: Sequence[float]) -> float:
-    """Degrees of freedom of a sum of variances (B. Welch, Biometrika 34, 1947)."""
-    whole = math.hypot(*errors)
-    if not 0 < whole < math.inf:
-        return math.inf
-    parts = sum((e / whole) ** 4 / f for e, f in zip(errors, free, strict=True))
-    return 1 / parts if parts > 0 else math.inf
+def _verdicts(of: _Boundaries, limit: float, moved: float) -> list[Verdict]:
+    """What made each jump.
 
-
-def _verdict(jump: Jump, chance: float) -> Verdict:
-    if not (math.isfinite(jump.end) and math.isfinite(jump.start)):
-        return "undecided" if jump.size else "none"
-    if jump.strength >= REAL:
-        return "real"
-    if abs(jump.size) < SEEN * chance:
-        return "none"
-    # Averaging is the answer only if "all of it is real" can be ruled out.
-    if abs(jump.size - jump.remainder) < EXCLUDED * jump.error:
-        return "undecided"
-    # Else most of it is the chance of the first batches: nothing to explain.
-    return "averaging" if jump.averaging / jump.size >= SHARE else "none"
+    Args:
+        of: the boundaries of one metric.
+        limit: largest probability that is called real.
+        moved: the same of what averaging gives.
+    """
+    size = of.first - of.shown
+    with np.errstate(divide="ignore", invalid="ignore"):
+        told = np.isfinite(of.end) & np.isfinite(of.start)
+        seen = np.abs(size) >= SEEN * of.noise / np.sqrt(of.first_step)
+        whole = np.hypot(of.end_error, of.start_error)
+        # Averaging is the answer only if "all of it is real" can be ruled out,
+        partly = np.abs(size - (of.start - of.end)) >= EXCLUDED * whole
+        # and if it gives most of it; else that is the chance of the first batches.
+        most = (of.end - of.shown) / size >= SHARE
+        cases: list[tuple[Verdict, Bools]] = [
+            ("none", ~told & (size == 0)),
+            ("undecided", ~told),
+            ("real", of.strength >= deviate(limit)),
+            ("none", ~seen),
+            ("undecided", ~partly),
+            ("none", ~most),
+            ("undecided", ~(of.moved >= deviate(moved))),
+        ]
+    out: list[Verdict] = ["averaging"] * len(size)
+    for verdict, holds in reversed(cases):
+        for i in np.flatnonzero(holds).tolist():
+            out[i] = verdict
+    return out

@@ -19,6 +19,7 @@ from logparse.findings.registry import RULES, Finding, Tables, explain
 from logparse.tables import TABLES, frame
 from logparse.training.laws import DOUBLE, DOUBLE_TRUE, MEAN
 from logparse.training.rebuild import METRIC_COLUMNS, metric_columns, summarise
+from logparse.training.student import Z95, normal, student
 
 
 def empty(name: str) -> pl.DataFrame:
@@ -89,7 +90,7 @@ def test_no_real_jump_where_only_averaging_acts(law: str) -> None:
     for seed in range(5):
         values = training(np.random.default_rng(seed), 60, 50)
         for group in averages(tables({"loss": values}, law)):
-            verdicts = [jump.verdict for jump in jumps(group)]
+            verdicts = [jump.verdict for jump in jumps([group])[0]]
             judged += len(verdicts)
             real += verdicts.count("real")
     assert judged == 5 * 59
@@ -105,7 +106,7 @@ def test_a_steady_slope_is_no_jump_and_its_levels_are_covered(law: str, per_epoc
     given = tables({"loss": values}, law)
     (group,) = averages(given)
     # One in a hundred by chance.
-    assert [jump.verdict for jump in jumps(group)].count("real") <= 2
+    assert [jump.verdict for jump in jumps([group])[0]].count("real") <= 2
     for name, column in (("start", 0), ("end", -1)):
         inside = (group[f"{name}_low"] <= level[:, column]) & (
             level[:, column] <= group[f"{name}_high"]
@@ -119,9 +120,9 @@ def test_real_drops_are_found(law: str, ends_only: bool) -> None:
     values = training(np.random.default_rng(9), 60, 100, drop=3.0)
     pick = np.r_[1:11, 91:100] if ends_only else np.arange(1, 100)
     (group,) = averages(tables({"loss": values}, law, pick=pick))
-    verdicts = [jump.verdict for jump in jumps(group)]
+    verdicts = [jump.verdict for jump in jumps([group])[0]]
     assert verdicts.count("real") >= 0.9 * 59
-    for jump in jumps(group):
+    for jump in jumps([group])[0]:
         assert jump.size == pytest.approx(jump.first - jump.shown)
         assert jump.end + jump.end_half == pytest.approx(group["end_high"][jump.epoch - 2])
         assert jump.averaging + jump.remainder == pytest.approx(jump.start - jump.shown)
@@ -133,17 +134,40 @@ def test_few_lines_weaken_the_score() -> None:
     (group,) = averages(tables({"loss": values}, MEAN))
     strengths = []
     for freedom in (3.0, 6.0, 20.0, 1e5, np.inf):
-        few = dataclasses.replace(group, columns=group.columns | {"freedom": np.full(2, freedom)})
-        (jump,) = jumps(few)
-        jump = dataclasses.replace(jump, end_error=0.1, start_error=0.1)
+        # The same standard errors, of which more and more is known.
+        half = student(Z95, freedom) * 0.07
+        columns = {"freedom": np.full(2, freedom)} | {
+            f"{at}_{side}": group[at] + sign * half
+            for at in ("start", "end")
+            for side, sign in (("low", -1), ("high", 1))
+        }
+        few = dataclasses.replace(group, columns=group.columns | columns)
+        ((jump,),) = jumps([few])
+        assert jump.error == pytest.approx(0.07 * math.sqrt(2))
+        assert jump.half_band == pytest.approx(student(Z95, 2 * freedom) * jump.error)
         strengths.append(jump.strength)
     assert strengths == sorted(strengths)
-    assert strengths[-1] == abs(jump.score)
+    assert strengths[-1] == pytest.approx(abs(jump.score))
     assert strengths[-2] == pytest.approx(abs(jump.score), rel=1e-3)
+
+
+def test_student_and_back() -> None:
     # Two-sided 5 % of Student's distribution with 4 degrees of freedom is 2.776.
-    at = dataclasses.replace(jump, freedom=4, start=2.776, end=0.0, start_error=1.0, end_error=0.0)
-    assert at.probability == pytest.approx(0.05, abs=0.002)
-    assert at.half_band == pytest.approx(2.776, abs=0.02)
+    assert student(Z95, 4.0) == pytest.approx(2.776, abs=0.02)
+    assert normal(student(2.5, 7.0), 7.0) == pytest.approx(2.5)
+
+
+def test_the_more_boundaries_are_looked_at_the_clearer_a_change_must_be() -> None:
+    quiet = training(np.random.default_rng(4), 30, 60)
+    values = quiet.copy()
+    values[15:] -= 0.185
+    loss, mae = averages(tables({"loss": values, "mae": quiet}, MEAN))
+    (found,), (among, _) = jumps([loss]), jumps([loss, mae])
+    assert (found[0].looked_at, among[0].looked_at) == (29, 58)
+    assert found[0].limit == pytest.approx(0.005 / 1.005 / 28)
+    assert among[0].limit < found[0].limit
+    assert among[0].limit < among[14].probability <= found[0].limit
+    assert (found[14].verdict, among[14].verdict) == ("real", "none")
 
 
 def steep() -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from logparse.errors import UsageError
-from logparse.findings.jumps import NUMBERS, Group, jumps
+from logparse.findings.jumps import NUMBERS, Group, Jump, jumps
 from logparse.reports import safe, words
 from logparse.reports.columns import Facts, Picked, facts
 from logparse.reports.drawing import traces as parts
@@ -17,6 +18,7 @@ from logparse.reports.drawing.series import POINTS, Drawn, Series, drawn
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import COLORS, Theme
+from logparse.training.laws import kind_of_metric
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis
@@ -131,7 +133,7 @@ def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, f
     found: list[tuple[str, int, float, str]] = []
     verdicts = {"averaging": "LP101", "real": "LP102", "undecided": "LP103"}
     if codes & set(verdicts.values()):
-        for jump in jumps(_boundaries(known, run, metric)):
+        for jump in _jumps(analysis, run).get(metric, []):
             code = verdicts.get(jump.verdict, "")
             if code in codes:
                 text = (
@@ -146,6 +148,21 @@ def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, f
         if row["code"] not in verdicts.values() and row["epoch"] and value is not None:
             found.append((row["code"], row["epoch"], value, row["message"]))
     return found
+
+
+_kept: WeakKeyDictionary[Analysis, dict[int, dict[str, list[Jump]]]] = WeakKeyDictionary()
+
+
+def _jumps(analysis: Analysis, run: int) -> dict[str, list[Jump]]:
+    """What the rules say of every boundary of a run, by metric; made once."""
+    kept = _kept.setdefault(analysis, {})
+    if run not in kept:
+        known = facts(analysis)
+        names = [name for name in known.names if (run, name) in known.series]
+        names = [name for name in names if kind_of_metric(name) == "average"]
+        judged = jumps([_boundaries(known, run, name) for name in names])
+        kept[run] = dict(zip(names, judged, strict=True))
+    return kept[run]
 
 
 def _boundaries(known: Facts, run: int, metric: str) -> Group:
