@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 import logparse
-from logparse.lockstep import run_in_step, share, shared
+from logparse.lockstep import aside, run_in_step, share, shared
 
 TABLES = ("runs", "epochs", "metrics", "findings", "batches")
 
@@ -83,3 +85,20 @@ def test_the_bits_of_numbers_are_the_same(logs: list[Path]) -> None:
         return np.nan_to_num(metrics.select("end", "noise", "mean").to_numpy(), nan=9e99).tobytes()
 
     assert run_in_step(numbers, logs) == [numbers(log) for log in logs]
+
+
+def test_one_works_at_a_time_but_all_wait_together() -> None:
+    working: list[int] = []
+    meet = threading.Barrier(3, timeout=10)
+
+    def work(n: int) -> int:
+        working.append(n)
+        time.sleep(0.01)
+        assert working == [n]
+        working.remove(n)
+        with aside():
+            return meet.wait()
+
+    assert sorted(run_in_step(work, range(3))) == [0, 1, 2]
+    with aside():
+        pass  # alone there is nobody to wait for

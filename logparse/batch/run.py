@@ -22,7 +22,7 @@ from logparse.batch.work import Done, Entry, Log, Task, code_version, work_all
 from logparse.errors import LogparseError, UsageError
 from logparse.reading.archives import printable
 
-TOGETHER = 12
+TOGETHER = 24
 """Small logs that a worker reads together; more make an interruption cost more."""
 
 SMALL = 1 << 20

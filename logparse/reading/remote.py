@@ -7,6 +7,7 @@ import re
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from logparse.errors import SourceError
+from logparse.lockstep import aside
 from logparse.reading.archives import printable
 from logparse.reading.event_names import is_event_file
 
@@ -41,8 +42,9 @@ def find(url: str) -> list[Remote]:
     """
     fs, root = _filesystem(url)
     try:
-        below = fs.find(root, detail=True) if _is_listing(fs, root) else {}
-        below = below or {root: fs.info(root)}
+        with aside():
+            below = fs.find(root, detail=True) if _is_listing(fs, root) else {}
+            below = below or {root: fs.info(root)}
     except FileNotFoundError as error:
         raise _missing(url, error) from error
     except Exception as error:  # each file system raises its own
@@ -77,9 +79,10 @@ def is_folder(url: str) -> bool:
     """
     fs, root = _filesystem(url)
     try:
-        if _is_web(fs):
-            return _is_listing(fs, root) and any(map(is_event_file, fs.find(root)))
-        return bool(not fs.isfile(root) and fs.isdir(root))
+        with aside():
+            if _is_web(fs):
+                return _is_listing(fs, root) and any(map(is_event_file, fs.find(root)))
+            return bool(not fs.isfile(root) and fs.isdir(root))
     except Exception as error:  # each file system raises its own
         raise _unreachable(url, error) from error
 
@@ -92,7 +95,8 @@ def open_url(url: str) -> BinaryIO:
     """
     fs, path = _filesystem(url)
     try:
-        return cast("BinaryIO", Checked(fs.open(path, "rb")))
+        with aside():
+            return cast("BinaryIO", Checked(fs.open(path, "rb")))
     except FileNotFoundError as error:
         raise _missing(url, error) from error
     except Exception as error:  # each file system raises its own
@@ -109,7 +113,8 @@ class Checked:
     def read(self, n: int = -1) -> bytes:
         """As of any file."""
         try:
-            return bytes(self._file.read(n))
+            with aside():
+                return bytes(self._file.read(n))
         except Exception as error:
             raise OSError(str(error) or type(error).__name__) from error
 
