@@ -24,6 +24,7 @@ from logparse.findings.registry import Finding, Tables, first_lines, rows_of, ru
 from logparse.findings.wording import number
 from logparse.reading.detect import EVENTS
 from logparse.training.laws import DOUBLE_TRUE, kind_of_metric
+from logparse.training.student import Z95
 
 DIFFERS = 0.005
 """Relative error from which a printed epoch value is reported as wrong."""
@@ -165,11 +166,10 @@ def averaging_jump(tables: Tables) -> Iterable[Finding]:
     computed="remainder = start level of the epoch - end level of the epoch before, both from the "
     "batch values rebuilt from the averages, in standard errors, which allow for a steady slope "
     "within each epoch, for drift, and for few lines. How far it must be from nothing depends on "
-    f"how many boundaries of the run, over all metrics, are looked at: {REAL:g} standard errors at "
-    "least, and so far that a run without any change has an LP102 in at most "
-    f"{100 * RATE:g} % of cases. Where many boundaries change, each may be less clear "
-    "(Benjamini, Krieger and Yekutieli 2006). docs/averages.md has how often it errs and what it "
-    "finds in simulations.",
+    "how many boundaries of the run, over all metrics, are looked at: so far that a run without "
+    f"any change has an LP102 in at most {100 * RATE:g} % of cases. Where many boundaries change, "
+    f"each may be less clear (Benjamini, Krieger and Yekutieli 2006), but not below {REAL:.2f} "
+    "standard errors. docs/averages.md has how often it errs and what it finds in simulations.",
     wrong_when="Data that are sorted within the epoch change the level at every boundary without "
     "any learning.",
     advice="Steps down at every boundary on training data, while validation does not follow, "
@@ -408,9 +408,10 @@ def false_drop(tables: Tables) -> Iterable[Finding]:
     severity="info",
     summary="The validation value is better than the training value beside it, but only because "
     "the training value is an average over the epoch, while validation is measured at its end.",
-    computed="Validation is better than the shown training value, and not better than the level "
-    "of the training batches at the end of the epoch by more than its 95 % bound. At least 3 "
-    "epochs, and more than half of those where validation looks better.",
+    computed="Validation is better than the shown training value, and within the 95 % band of the "
+    "level of the training batches at the end of the epoch or below it. At least 3 epochs, and "
+    f"more than half of those where validation looks better; over these the level at the end is "
+    f"better than the shown value by {EXCLUDED:g} standard errors.",
     wrong_when="Dropout and augmentation make training values worse than validation too, also at "
     "the end of the epoch.",
     advice="Compare validation with the level at the end of the epoch (table metrics, end).",
@@ -427,12 +428,16 @@ def validation_seems_better(tables: Tables) -> Iterable[Finding]:
         sign = 1.0 if higher_is_better(metric) else -1.0
         validation = sign * other["shown"][j]
         shown, end = sign * group["shown"][i], sign * group["end"][i]
-        reach = np.fmax(sign * group["end_low"][i], sign * group["end_high"][i])
+        band = np.sort(sign * np.stack([group["end_low"][i], group["end_high"][i]]), 0)
         with np.errstate(invalid="ignore"):
             seems = validation > shown
-            explained = seems & (validation <= reach) & (end > shown)
+            explained = seems & (validation <= band[1]) & (end > shown)
         judged = seems & np.isfinite(end)
         if explained.sum() < EPOCHS or explained.sum() * 2 <= judged.sum():
+            continue
+        # Where epochs are all alike, one that validation beats is one that chance made worse.
+        error = np.hypot.reduce((band[1] - band[0])[judged]) / (2 * Z95)
+        if (end - shown)[judged].sum() < EXCLUDED * error:
             continue
         k = int(np.flatnonzero(explained)[np.argmax((validation - shown)[explained])])
         yield Finding(
@@ -443,7 +448,7 @@ def validation_seems_better(tables: Tables) -> Iterable[Finding]:
             metric=metric,
             value=float(sign * validation[k]),
             baseline=float(sign * end[k]),
-            threshold=float(sign * reach[k]),
+            threshold=float(sign * band[1, k]),
             n=int(explained.sum()),
             message=f"In {int(explained.sum())} of {len(common)} epochs val_{metric} looks better "
             f"than {metric}, as in epoch {int(common[k])}: {number(sign * validation[k])} against "

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from logparse.reading.records import Floats, Ints
 
-REAL = 2.65
-"""Standard errors below which no change between epochs is called real; by benchmarks/jumps.py a
-boundary that is looked at alone then errs in about 1 % of cases, whatever the course."""
+REAL = Z95
+"""Standard errors below which no change is called real, however clear the others of its run are:
+its 95 % band would hold nothing."""
 
 RATE = 0.005
 """Share of runs in which something is found at a boundary, of all metrics, though nothing is."""

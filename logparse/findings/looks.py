@@ -48,8 +48,8 @@ def largest(chances: Floats, rate: float) -> float:
     rate /= 1 + rate
     chances = np.sort(chances)
     n = len(chances)
-    _, count = _step_up(chances, rate)
-    return _step_up(chances, rate * n / (n - count) if count < n else math.inf)[0]
+    bound, count = _step_up(chances, rate)
+    return bound if count == n else _step_up(chances, rate * n / (n - count))[0]
 
 
 def _step_up(chances: Floats, rate: float) -> tuple[float, int]:

@@ -15,6 +15,7 @@ from logparse.training.pool import Remembered, alike, drift_prior
 from logparse.training.profile import (
     DRIFTS,
     Noise,
+    Own,
     Profile,
     own_fit,
     products,
@@ -30,6 +31,10 @@ BENDS = 1 / 3, 1 / 8
 """How far the level of an epoch bends, as a share of its rise: the first epoch of a run, others.
 
 What an exponential does whose time constant is three tenths of an epoch, or one epoch."""
+
+CLEARLY = 3.0
+"""Deviations from which the residuals of epochs correlate; differences of independent ones scatter
+1.2 times as much."""
 
 FREEST = 1e4
 """Degrees of freedom of errors that are as good as known."""
@@ -71,6 +76,31 @@ class Place:
         with np.errstate(over="ignore", invalid="ignore"):
             return mean[at] * unit, var[at] * unit * unit
 
+    def again(self, x: Series, residual: Floats, known: Remembered) -> Floats:
+        """[s] how far the residuals of neighbouring epochs correlate, 0 where they need not.
+
+        A data set that is not shuffled anew has the same batches in every epoch. Differences of
+        neighbouring residuals are compared: what else epochs share, as their slopes, is smooth.
+        """
+        out = np.zeros(len(self.epoch))
+        steps = np.diff(residual[: len(x.t)], axis=0)
+        rows = np.zeros((len(self.first), len(self.names)), np.int64) - 1
+        rows[self.epoch, self.metric] = np.arange(len(self.epoch))
+        for j, name in enumerate(self.names):
+            both = (rows[:-1, j] >= 0) & (rows[1:, j] >= 0)
+            one, other = rows[:-1, j][both], rows[1:, j][both]
+            same = x.valid[:, one] & x.valid[:, other] & (x.t[:, one] == x.t[:, other])
+            use = same[1:] & same[:-1]
+            a, b = (np.where(use, steps[:, i], 0.0) for i in (one, other))
+            sums = known.again.get(name, np.zeros(3))
+            sizes = np.sqrt(total(a * a) * total(b * b))
+            sums = sums + np.array([use.sum(), total(total(a * b)), total(sizes)])
+            known.again[name] = sums
+            n, product, square = sums.tolist()
+            if product * n**0.5 > CLEARLY * square:
+                out[self.metric == j] = min(product / square, 1.0)
+        return out
+
 
 @dataclass(slots=True)
 class Shares:
@@ -81,6 +111,8 @@ class Shares:
     slope: Floats
     """[s]"""
     slope_var: Floats
+    slope_own: Floats
+    """variance of the slope by the series alone"""
 
 
 @dataclass(slots=True)
@@ -97,6 +129,12 @@ class Levels:
     """standard deviation of one batch about the level"""
     freedom: Floats
     """degrees of freedom of the variances"""
+    start_slope: Floats
+    """what an error of one in the slope adds to the start"""
+    end_slope: Floats
+    mean_slope: Floats
+    residual: Floats
+    """[m, s] what was shown, less what was expected, in deviations; 0 in the padding"""
 
 
 def levels_of_run(x: Series, place: Place, known: Remembered) -> tuple[Floats, Levels]:
@@ -112,7 +150,31 @@ def levels_of_run(x: Series, place: Place, known: Remembered) -> tuple[Floats, L
     noise = _run_noise(own.noise, own.var, x.scale, place, known)
     told = together(profile, x, own.early, *_arrays(noise))
     shares = _shared(told, widest(x), own.early, place, known)
-    return own.loglik, together(_levels, x, own.early, first, *_arrays(shares), *_arrays(told))
+    found = together(_levels, x, own.early, first, *_arrays(shares), *_arrays(told))
+    again = place.again(x, found.residual, known)
+    if again.any():
+        _widen(found, again, shares, own)
+    return own.loglik, found
+
+
+def _widen(found: Levels, again: Floats, shares: Shares, own: Own) -> None:
+    """Allow for batches that come again in every epoch: these then say the same thing once more.
+
+    Estimates whose errors correlate by r have a mean of variance (1 - r) / n + r, not 1 / n.
+
+    Args:
+        found: levels as if epochs were independent; they are changed.
+        again: [s] that correlation.
+        shares: what epochs say together.
+        own: what each says alone.
+    """
+    more = again * np.maximum(shares.slope_own - shares.slope_var, 0.0)
+    found.start_var += found.start_slope**2 * more
+    found.end_var += found.end_slope**2 * more
+    found.mean_var += found.mean_slope**2 * more
+    # The variance of ln sigma is 1 / 2f.
+    less = again * np.maximum(2 * own.var - 1 / found.freedom, 0.0)
+    found.freedom = np.maximum(1 / (1 / found.freedom + less), FEWEST)
 
 
 def _arrays(one: Noise | Shares | Profile) -> list[Floats]:
@@ -166,7 +228,8 @@ def _shared(told: Profile, far: Floats, early: Bools, place: Place, known: Remem
     )
     slope, var = place.together("slope", table, most, known)
     # What neighbouring epochs say of each other errs alike.
-    return Shares(weight, slope, var * (1 + np.clip(1 - own * var, 0.0, 1.0)))
+    var = var * (1 + np.clip(1 - own * var, 0.0, 1.0))
+    return Shares(weight, slope, var, 1 / (own + 1 / far**2))
 
 
 def _own_prior(early: Bools) -> Floats:
@@ -193,14 +256,14 @@ def _levels(x: Series, early: Bools, first: Bools, *arrays: Floats) -> Levels:
         arrays: those of ``Shares`` and of ``Profile``.
     """
     weight, slope, slope_var = arrays[:3]
-    told = Profile(*arrays[3:])
+    told = Profile(*arrays[4:])
     end, end_var = mixed(weight, told.end + told.end_slope * slope, told.end_var)
     sums, sums_var = mixed(weight, told.sums + told.sums_slope * slope, told.sums_var)
     square = total(weight * told.end_own**2)
     freedom = 2 * square / np.maximum(total(weight * told.spread) - square, 2 * square / FREEST)
     noise = total(weight * told.noise)
     sigma2, q = parameters(x.scale, noise, total(weight * DRIFTS[:, None]))
-    start, start_var, left, var = _left(x, early, sigma2, q, slope_var)
+    start, start_var, left, var = _left(x, early, sigma2, q, slope, slope_var)
     # The start is made at one point only; not to know noise and drift widens both ends alike.
     wider = np.maximum(end_var / np.maximum(var, 1e-300), 1.0)
     t = x.t[-1]
@@ -216,6 +279,10 @@ def _levels(x: Series, early: Bools, first: Bools, *arrays: Floats) -> Levels:
         mean_var=sums_var / t**2 + mean_slope**2 * slope_var + left.mean_arch**2 * bend,
         noise=np.sqrt(sigma2),
         freedom=np.maximum(freedom, FEWEST),
+        start_slope=left.start_slope,
+        end_slope=end_slope,
+        mean_slope=mean_slope,
+        residual=left.residual,
     )
 
 
@@ -227,10 +294,12 @@ class _Left:
     start_arch: Floats
     end_arch: Floats
     mean_arch: Floats
+    residual: Floats
+    """[m, s] as in ``Levels``"""
 
 
 def _left(
-    x: Series, early: Bools, sigma2: Floats, q: Floats, slope_var: Floats
+    x: Series, early: Bools, sigma2: Floats, q: Floats, slope: Floats, slope_var: Floats
 ) -> tuple[Floats, Floats, _Left, Floats]:
     """Start of each series and its variance, what is left, and the variance of the end.
 
@@ -250,11 +319,13 @@ def _left(
     taken = slope_var * products(kept, line[0], arch[0])
     (line_end, line_sums), (arch_end, arch_sums) = line[1][-1][:2], arch[1][-1][:2]
     mean = 2 * (end + 1) / end - 2 * (end + 1) * (2 * end + 1) / (3 * end**2)
+    spread = 1 / np.sqrt(np.where(kept.precision > 0, kept.precision, 1.0))
     left = _Left(
         start_slope=start_slope,
         start_arch=4 * first * (end - first) / end**2 - arch_start - taken * start_slope,
         end_arch=-arch_end - taken * (end - line_end),
         mean_arch=mean - arch_sums / end - taken * ((end + 1) / 2 - line_sums / end),
+        residual=np.where(x.valid, (kept.innovation - slope * line[0]) * spread, 0.0),
     )
     return start, start_var, left, kept.last[2]
 

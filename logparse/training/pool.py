@@ -40,6 +40,8 @@ class Remembered:
     """what was thought of the logarithm of the noise when the run began"""
     values: dict[str, Floats] = field(default_factory=dict)
     """[2, n] estimates of the last epochs and their precisions"""
+    again: dict[str, Floats] = field(default_factory=dict)
+    """how alike the residuals of neighbouring epochs are: their number, and two sums"""
 
     def with_earlier(self, names: list[str], table: Floats) -> tuple[Floats, int]:
         """Estimates [2, e, m] below those of earlier epochs, and how many those are.
