@@ -155,8 +155,8 @@ def _glued(text: bytes, at: int, ended: bool, whole: Container[str]) -> Line | N
 
 def _search(text: bytes, at: int, ended: bool, whole: Container[str]) -> Line | None:
     for count in COUNT.finditer(text, at):
-        before = text[count.start() - 1 : count.start()] if count.start() else b""
-        if before.isdigit() or (before and before in b"./"):
+        before = text[: count.start()][-6:]
+        if before[-1:].isdigit() or before.endswith((b".", b"/", b"Epoch ")):
             continue
         line = _line(text, count, ended, whole)
         if line is not None:

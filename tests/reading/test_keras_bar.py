@@ -391,6 +391,7 @@ LINES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "a date is no count": ("saved on 12/31 at 10:00, 3/4 of the disk is used", []),
     "a path is no count": ("see logs/12/34 [old] and 1.5/20 [====] - 1s", []),
     "a GAN's print is no bar": ("Epoch 3/10 step 12/100 d_loss: 0.5000 g_loss: 1.2000", []),
+    "an epoch's number is no count of steps": ("Epoch 1/10 - 1835s 4s/step - loss: 0.4112", []),
     "tqdm is no bar": (" 47%|####7     | 47/100 [00:12<00:13,  3.85it/s]", []),
 }
 
