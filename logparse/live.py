@@ -93,7 +93,7 @@ class Live:
                 return None
         name, reason = choose(self._head, asked, search=True)
         assert name is not None
-        return reader_named(name), reason
+        return reader_named(name, self._head), reason
 
     def analysis(self) -> Analysis | None:
         """What the log says so far; None while there is no training in it."""

@@ -194,7 +194,7 @@ class TextLog(ReaderLog):
 
     def __init__(self, found: Recognised) -> None:
         self._found = found
-        self.reader = reader_named(found.reader)
+        self.reader = reader_named(found.reader, found.head)
         self.name, self.title, self.reason = self.reader.name, found.source.name, found.reason
         self.not_kept: dict[str, int] = {}
         self.plain = False

@@ -95,7 +95,7 @@ def some_cuts(rng: random.Random, size: int, most: int = 6) -> list[int]:
 
 def read(data: bytes, cuts: Iterable[int] = (), reader: str = "keras") -> Reading:
     """Everything in ``data``; the byte account must be true after each piece and at the end."""
-    log = reader_named(reader)
+    log = reader_named(reader, data)
     out = Reading(log.account)
     fed = 0
     for piece in [*pieces(data, cuts), None]:

@@ -100,7 +100,7 @@ class CsvLogReader:
 
     name = "csv"
 
-    def __init__(self) -> None:
+    def __init__(self, _head: bytes = b"") -> None:
         self.account = Account()
         self._parts: list[bytes] = []  # of the line that is not complete
         self._start = 0  # offset of that line

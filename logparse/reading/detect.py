@@ -23,6 +23,10 @@ class Reader(Protocol):
     name: str
     account: Account
 
+    def __init__(self, head: bytes = b"", /) -> None:
+        """``head`` is the beginning of the log, as far as it is known."""
+        ...
+
     @staticmethod
     def score(head: bytes) -> tuple[float, str]:
         """0 to 1, how sure it is that it can read a log that starts so, and why."""
@@ -84,8 +88,8 @@ def check_name(name: str) -> None:
         raise UsageError(f"no reader is called {name!r}; there are {', '.join(sorted(NAMES))}")
 
 
-def reader_named(name: str) -> Reader:
-    """A new reader of text.
+def reader_named(name: str, head: bytes) -> Reader:
+    """A new reader of a text that begins with ``head``.
 
     Raises:
         UsageError: there is none of that name.
@@ -93,7 +97,7 @@ def reader_named(name: str) -> Reader:
     check_name(name)
     if name == EVENTS:
         raise UsageError("TensorBoard events are not read as text")
-    return READERS[name]()
+    return READERS[name](head[:HEAD_BYTES])
 
 
 def not_a_log(name: str, head: bytes) -> NotALogError:

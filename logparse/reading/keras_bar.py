@@ -69,8 +69,9 @@ SUSPECT = re.compile(
 )
 """Text that looks like a piece of a progress line."""
 
-CONTROL = re.compile(rb"(?:\x1b|\^\[|#033|\\u001b|\\x1b|\\033)\[[0-9;]*[A-Za-z]")
-"""A terminal's colour or cursor code, also in the notations of pagers, syslog and JSON."""
+CONTROL = re.compile(rb"(?:\x1b|\^\[|#033|\\u001b|\\x1b|\\033)\[[0-9;]*[A-Za-z]|\r?\n")
+"""What a terminal added: a colour or cursor code, also in the notations of pagers, syslog and JSON,
+or the break where its window ended (``wrapped``)."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from logparse.limits import LINE_BYTES, REJECT_EXCERPT
-from logparse.reading import keras_text
+from logparse.reading import keras_text, wrapped
 from logparse.reading.bar_columns import (
     Columns,
     Single,
@@ -64,14 +64,15 @@ class KerasLog:
 
     name = "keras"
 
-    def __init__(self) -> None:
+    def __init__(self, head: bytes = b"") -> None:
+        """``head``, the beginning of the log, tells whether a terminal broke its lines."""
         self.account = Account()
         self.channels = Channels()
         self.summary = SummaryReader()
         self.metrics: dict[str, int] = {}
         self.lines = 1
         self._finder = Finder(_learn)
-        self._splitter = Splitter(self._find)
+        self._splitter = Splitter(self._find, wrapped.width(head))
         self._templates: dict[tuple[int, int], list[Template]] = {}
         self._shapes = 0
         self._line_channel = (0, 0)
@@ -90,9 +91,10 @@ class KerasLog:
                 lines += len(parsed.lines)
                 headers += sum(found.kind == "header" for found in parsed.found)
                 if lines >= _CONVINCED:
-                    return 0.9, f"{_CONVINCED} progress lines of Keras in its first {end:,} bytes"
+                    found = f"{_CONVINCED} progress lines of Keras in its first {end:,} bytes"
+                    return 0.9, found + _joined(head)
         if lines:
-            return 0.9, f"{_count(lines, 'progress line')} of Keras"
+            return 0.9, f"{_count(lines, 'progress line')} of Keras{_joined(head)}"
         if headers:
             return 0.6, f"{_count(headers, 'epoch header')} of Keras, no progress line yet"
         return 0.0, "no progress line of Keras"
@@ -357,6 +359,12 @@ def _count(number: int, noun: str) -> str:
 def _plain_header(raw: bytes) -> re.Match[bytes] | None:
     header = HEADER.match(raw)
     return header if header and int(header[1]) <= int(header[2]) else None
+
+
+def _joined(head: bytes) -> str:
+    """Says that broken lines are joined, for the reason why a log is taken."""
+    width = wrapped.width(head)
+    return f"; lines that were broken after {width} characters are joined" if width else ""
 
 
 def _may_be_prefix(raw: bytes) -> bool:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from logparse.limits import LINE_BYTES
 from logparse.reading.records import Ints
 from logparse.reading.shapes import PAD
+from logparse.reading.wrapped import begins
 
 if TYPE_CHECKING:
     from logparse.reading.strides import Spans
@@ -115,10 +116,13 @@ class Splitter:
 
     Args:
         find: finds spans in a text of some size, see ``strides.Finder.find``.
+        width: characters after which a terminal broke the lines, see ``wrapped``; then a stretch
+            may hold such breaks.
     """
 
-    def __init__(self, find: Find | None = None) -> None:
-        self._find = find
+    def __init__(self, find: Find | None = None, width: int | None = None) -> None:
+        self._find = None if width else find
+        self._width = width
         self._carry = b""
         self._base = 0
         self._line = 1
@@ -148,8 +152,14 @@ class Splitter:
         buffer = np.frombuffer(text, np.uint8)
         starts, ends = self._edges(buffer[:size], tabs=b"\t" in text)
         breaks = _breaks_after(text, buffer[:size], starts, ends)
-        done = size
-        if not last and len(ends) and not self._complete(text, size, int(ends[-1])):
+        done, goes_on = size, False
+        if self._width and len(starts):
+            first, goes_on = begins(text, size, starts, ends, self._width)
+            within = np.add.reduceat(breaks[1:], np.flatnonzero(first))
+            breaks = np.append(breaks[:1], within)
+            starts, ends = starts[first], ends[np.append(first[1:], True)]
+        open_ = goes_on or (len(ends) and not self._complete(text, size, int(ends[-1])))
+        if open_ and not last:
             late = 2 if _may_become_break(text, size, starts, ends) else 1
             done = int(starts[-late])
             starts, ends = starts[:-late], ends[:-late]

@@ -84,7 +84,7 @@ def parse_stretch(raw: bytes, *, cut: bool = False, whole: Container[str] = ()) 
 
 def _strip(raw: bytes) -> tuple[bytes, list[int] | range]:
     """``raw`` without colour codes, and the raw offset of each of its bytes and of its end."""
-    codes = list(CONTROL.finditer(raw)) if b"[" in raw else []
+    codes = list(CONTROL.finditer(raw)) if b"[" in raw or b"\n" in raw else []
     if not codes:
         return raw, range(len(raw) + 1)
     keep: list[int] = []

@@ -40,10 +40,10 @@ def test_best_comes_first() -> None:
 
 
 def test_readers_by_name() -> None:
-    assert isinstance(reader_named("keras"), KerasLog)
-    assert isinstance(reader_named("csv"), CsvLogReader)
+    assert isinstance(reader_named("keras", b""), KerasLog)
+    assert isinstance(reader_named("csv", b""), CsvLogReader)
     with pytest.raises(UsageError, match="csv, keras"):
-        reader_named("nonsense")
+        reader_named("nonsense", b"")
 
 
 @pytest.mark.parametrize(
