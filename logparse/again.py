@@ -16,7 +16,6 @@ from logparse.tables import TABLES, frame
 from logparse.training import clock
 from logparse.training.batch_values import batches, by_metric
 from logparse.training.clock import Times
-from logparse.training.clock_bounds import Laws
 from logparse.training.epochs import Bools, Epochs, joined, null_zero
 from logparse.training.laws import Law
 from logparse.training.rebuild import Columns
@@ -139,16 +138,15 @@ class Again:
 
     def _seen(self, run: int, epochs: Epochs, clocks: dict[int, int]) -> Part:
         """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
-        laws = clock.clock_laws(epochs, clocks[run])
-        clocks[run] = int(laws[-1])
+        clocked = clock.clocked(epochs, clocks[run])
+        clocks[run] = int(clocked.laws[-1])
         shown = {}
         for name, decimals in epochs.decimals.items():
             rows = np.flatnonzero(decimals)
             if len(rows):
                 shown[name] = rows, epochs.values[name][rows]
         number = np.repeat(epochs.epoch, np.diff(epochs.starts))
-        times = clock.elapsed(epochs, laws)
-        return Part(run, Seen(number, epochs.step, epochs.final, times, shown))
+        return Part(run, Seen(number, epochs.step, epochs.final, clocked.times, shown))
 
     def _behind(self, run: int, epochs: Epochs) -> dict[str, Columns]:
         """The batch values behind each metric of some epochs."""
@@ -182,9 +180,9 @@ class Again:
     def _updates(self, batch: Batch, clocks: dict[int, int]) -> pl.DataFrame:
         """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
         run = self.numbers[batch.run.first_byte]
-        laws = clock.clock_laws(batch.epochs, clocks.get(run, first_clock_laws(batch.run)))
-        clocks[run] = int(laws[-1])
-        return frame("updates", _updates(batch, run, laws, self.metrics))
+        clocked = clock.clocked(batch.epochs, clocks.get(run, first_clock_laws(batch.run)))
+        clocks[run] = int(clocked.laws[-1])
+        return frame("updates", _updates(batch, run, clocked.times, self.metrics))
 
     def _rebuilt(self, run: int, epochs: Epochs) -> pl.DataFrame:
         """The batch values behind the updates of some epochs, as rows of the table."""
@@ -242,12 +240,11 @@ def _chained(parts: list[Columns]) -> Columns:
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _updates(batch: Batch, run: int, laws: Laws, metrics: Sequence[str]) -> dict[str, Any]:
+def _updates(batch: Batch, run: int, times: Times, metrics: Sequence[str]) -> dict[str, Any]:
     import polars as pl
 
     epochs = batch.epochs
     sizes = np.diff(epochs.starts)
-    times = clock.elapsed(epochs, laws)
     counts = batch.run.counts == "samples"
     columns: dict[str, Any] = {
         "run": np.full(len(batch.line), run),

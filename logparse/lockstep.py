@@ -29,6 +29,7 @@ class _Call:
     merge: Merge
     key: Hashable
     given: Any
+    ready: threading.Condition
     done: bool = False
     result: Any = None
     error: BaseException | None = None
@@ -39,15 +40,19 @@ class _Group:
     """The threads of one ``run_in_step``."""
 
     active: int
-    turn: threading.Condition = field(default_factory=threading.Condition)
+    turn: threading.Lock = field(default_factory=threading.Lock)
     """Held by the thread whose turn it is."""
     waiting: list[_Call] = field(default_factory=list)
+    order: dict[Hashable, int] = field(default_factory=dict)
+    """Kinds of steps, numbered as they came first."""
 
-    def call(self, call: _Call) -> Any:
+    def call(self, merge: Merge, key: Hashable, given: Any) -> Any:
+        call = _Call(merge, key, given, threading.Condition(self.turn))
+        self.order.setdefault((merge, key), len(self.order))
         self.waiting.append(call)
         self._work_if_all_wait()
         while not call.done:
-            self.turn.wait()
+            call.ready.wait()
         if call.error:
             raise call.error
         return call.result
@@ -57,15 +62,15 @@ class _Group:
         self._work_if_all_wait()
 
     def _work_if_all_wait(self) -> None:
+        """Do the calls of the kind that came first: those who are behind catch up."""
         if not self.waiting or len(self.waiting) < self.active:
             return
-        calls, self.waiting = self.waiting, []
-        by_key: dict[Hashable, list[_Call]] = {}
-        for call in calls:
-            by_key.setdefault((call.merge, call.key), []).append(call)
-        for alike in by_key.values():
-            _do(alike)
-        self.turn.notify_all()
+        kind = min(((call.merge, call.key) for call in self.waiting), key=self.order.__getitem__)
+        alike = [call for call in self.waiting if (call.merge, call.key) == kind]
+        self.waiting = [call for call in self.waiting if (call.merge, call.key) != kind]
+        _do(alike)
+        for call in alike:
+            call.ready.notify()
 
 
 def _do(calls: list[_Call]) -> None:
@@ -88,7 +93,7 @@ def shared() -> bool:
 def share(merge: Merge, key: Hashable, given: Any) -> Any:
     """Do a step together with those of other threads that have the same ``merge`` and ``key``."""
     group: _Group = _own.group
-    return group.call(_Call(merge, key, given))
+    return group.call(merge, key, given)
 
 
 @contextmanager

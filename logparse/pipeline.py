@@ -161,8 +161,9 @@ class Pipeline:
 
     def _summarise(self, parts: _RunParts, epochs: Epochs) -> None:
         """Keep the summary of a lot of epochs; their rows go."""
-        laws = clock.clock_laws(epochs, parts.clock_laws)
-        parts.clock_laws = int(laws[-1])
+        clocked = clock.clocked(epochs, parts.clock_laws)
+        parts.clock_laws = int(clocked.laws[-1])
+        parts.times.append(clocked.summary)
         possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)
         unknown = parts.run.unknown_length
         summary = rebuild.summarise(epochs, possible, unknown_length=unknown, so_far=parts.known)
@@ -170,7 +171,6 @@ class Pipeline:
         parts.summaries.append(summary)
         for masks, mask in zip(parts.printed, _printed(epochs, summary), strict=True):
             masks.append(mask)
-        parts.times.append(clock.summarise(epochs, laws))
 
     def tables(self) -> tuple[dict[str, pl.DataFrame], dict[int, Law]]:
         """The small tables but ``findings``, and the law of each run."""

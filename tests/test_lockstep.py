@@ -13,7 +13,7 @@ import pytest
 import logparse
 from logparse.lockstep import aside, run_in_step, share, shared
 
-TABLES = ("runs", "epochs", "metrics", "findings", "batches")
+TABLES = ("runs", "epochs", "metrics", "step_times", "findings", "updates", "batches")
 
 
 def test_alike_steps_are_done_as_one() -> None:
@@ -31,6 +31,22 @@ def test_alike_steps_are_done_as_one() -> None:
     assert run_in_step(work, range(6)) == [0, 2, 8, 18, 16, 25]
     assert sorted(seen) == [[0, 1, 2, 3], [0, 2, 4], [1, 3, 5]]
     assert not shared()
+
+
+def test_those_who_are_behind_catch_up() -> None:
+    seen: list[int] = []
+
+    def merge(given: list[int]) -> list[int]:
+        seen.append(len(given))
+        return given
+
+    def work(n: int) -> None:
+        for _ in range(n + 1):
+            share(merge, "first", n)
+        share(merge, "then", n)
+
+    run_in_step(work, range(4))
+    assert seen == [4, 3, 2, 1, 4]
 
 
 def test_one_that_fails_is_its_own_result() -> None:

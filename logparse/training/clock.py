@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from logparse.lockstep import share, shared
 from logparse.reading.records import Floats, Form, Ints
 from logparse.training import clock_events
 from logparse.training.clock_bounds import (
@@ -23,12 +24,12 @@ from logparse.training.clock_bounds import (
     every_law,
     gather,
     is_form,
-    merge,
     per_bounds,
+    replaced,
     validates,
     with_stamps,
 )
-from logparse.training.epochs import Bools, Epochs
+from logparse.training.epochs import Bools, Epochs, joined
 
 THROTTLE = 0.05
 """Progbar draws no update sooner than this after the last one drawn."""
@@ -74,7 +75,11 @@ def clock_laws(epochs: Epochs, before: int = ANY_LAW) -> Laws:
     Returns:
         [e] bits, never 0. Pass the last one as ``before`` of the run's next epochs.
     """
-    own = _own_laws(epochs)
+    return _carried(_own_laws(epochs), before)
+
+
+def _carried(own: Laws, before: int) -> Laws:
+    """What each epoch's own rows allow, and those before it."""
     laws = own.copy()
     known = before & ANY_LAW or int(ANY_LAW)
     if len(laws):
@@ -85,13 +90,6 @@ def clock_laws(epochs: Epochs, before: int = ANY_LAW) -> Laws:
     for i in range(1, len(laws)):  # a contradiction: begin anew there
         laws[i] = laws[i] & laws[i - 1] or own[i]
     return laws
-
-
-def laws_alone(epochs: Epochs, before: int) -> Laws:
-    """``clock_laws`` of each epoch as if no other stood before it."""
-    own = _own_laws(epochs)
-    both = own & np.int8(before & ANY_LAW or ANY_LAW)
-    return np.where(both > 0, both, own)
 
 
 def _own_laws(epochs: Epochs) -> Laws:
@@ -150,32 +148,78 @@ def _compare_last(epochs: Epochs, laws: Laws, first_low: Floats) -> None:
         laws[judged & undrawn] &= int(ClockLaw.BEGIN)
 
 
-def elapsed(epochs: Epochs, laws: Laws | int) -> Times:
-    """When each update was drawn, bounded by everything its epoch prints.
+class Clocked(NamedTuple):
+    """What the clock of some epochs tells."""
+
+    laws: Laws
+    """As ``clock_laws`` gives them."""
+    times: Times
+    summary: dict[str, Floats]
+    """Time columns of the table ``epochs``, see ``solve``."""
+
+
+class _Call(NamedTuple):
+    epochs: Epochs
+    before: int
+    alone: bool
+
+
+def clocked(epochs: Epochs, before: int, *, alone: bool = False) -> Clocked:
+    """``clock_laws`` and ``solve`` of closed epochs; those of several logs are done as one.
 
     Args:
         epochs: closed epochs of one run.
+        before: as in ``clock_laws``.
+        alone: take the laws of each epoch as if no other stood before it.
+    """
+    if epochs.written:
+        laws = clock_laws(epochs, before)
+        return Clocked(laws, *solve(epochs, laws))
+    call = _Call(_part(epochs, 0, len(epochs)), before, alone)
+    found: Clocked = share(_all_clocked, None, call) if shared() else _all_clocked([call])[0]
+    return found
+
+
+def _all_clocked(calls: list[_Call]) -> list[Clocked]:
+    """Each call's result, from one pass over the epochs of all."""
+    epochs = joined([call.epochs for call in calls])
+    ends = np.cumsum([len(call.epochs) for call in calls])[:-1]
+    own = np.split(_own_laws(epochs), ends)
+    laws = [
+        _alone(mine, call.before) if call.alone else _carried(mine, call.before)
+        for call, mine in zip(calls, own, strict=True)
+    ]
+    times, summary = solve(epochs, np.concatenate(laws))
+    rows = [np.split(column, epochs.starts[ends]) for column in times]
+    columns = [np.split(column, ends) for column in summary.values()]
+    return [
+        Clocked(
+            laws[i], Times(*(column[i] for column in rows)), dict(zip(summary, own, strict=True))
+        )
+        for i, own in enumerate(zip(*columns, strict=True))
+    ]
+
+
+def _alone(own: Laws, before: int) -> Laws:
+    """What each epoch's own rows allow of the laws known before, or all of it if that is none."""
+    both = own & np.int8(before & ANY_LAW or ANY_LAW)
+    return np.where(both > 0, both, own)
+
+
+def solve(epochs: Epochs, laws: Laws | int) -> tuple[Times, dict[str, Floats]]:
+    """When each update was drawn, and how each epoch's time was spent.
+
+    Args:
+        epochs: closed epochs.
         laws: what ``clock_laws`` gave, or one set of laws for all.
 
     Returns:
         ``elapsed, low, high`` for each row. ``low`` and ``high`` contain the true time (to the
         ``JITTER`` of drawing) if the law is right. ``elapsed`` is a steady rate of steps, moved
-        into the bounds.
+        into the bounds. And the time columns of the table ``epochs``: [e] seconds each, nan where
+        the log does not tell; ``late_step_seconds`` is the time a step over the second half of
+        the epoch: it tells a first epoch that recovers from one that is slow throughout.
     """
-    return solve(epochs, laws)[0]
-
-
-def summarise(epochs: Epochs, laws: Laws | int) -> dict[str, Floats]:
-    """Time columns of the table ``epochs``: [e] seconds each, nan where the log does not tell.
-
-    ``late_step_seconds`` is the time a step over the second half of the epoch: it tells a first
-    epoch that recovers from one that is slow throughout.
-    """
-    return solve(epochs, laws)[1]
-
-
-def solve(epochs: Epochs, laws: Laws | int) -> tuple[Times, dict[str, Floats]]:
-    """``elapsed`` and ``summarise`` at the cost of one."""
     if epochs.written:
         low, high, time, summary = clock_events.solve(epochs, epochs.written)
         return Times(time, low, high), summary
@@ -217,8 +261,10 @@ def _solve(epochs: Epochs, sets: Laws) -> tuple[Times, dict[str, Floats]]:
     found = every_law(epochs, rows, sets, flow=True)
     if found.bad.any():
         # The epoch contradicts itself (a damaged digit): each row then speaks for itself only.
-        alone = every_law(epochs, rows, sets, flow=False)
-        found = merge(found, ~found.bad, alone, found.bad, rows.of)
+        wrong = np.flatnonzero(found.bad)
+        part = epochs.chosen(wrong)
+        alone = every_law(part, gather(part), sets[wrong], flow=False)
+        found = replaced(found, found.bad, alone, rows.of)
     low, high = found.low, found.high
     if np.isfinite(epochs.clock).any():
         low, high = with_stamps(epochs, rows.of, low, high)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntFlag
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,44 +146,59 @@ def per_bounds(shown: Floats, unit: Floats) -> tuple[Floats, Floats]:
 
 
 def every_law(epochs: Epochs, rows: Rows, sets: Laws, *, flow: bool) -> Bounds:
-    """Union over the laws allowed to each epoch that do not contradict what it prints."""
+    """Union over the laws allowed to each epoch that do not contradict what it prints.
+
+    Where all of them do, the bounds are those of the first one, and ``bad`` says so.
+    """
     found: Bounds | None = None
-    mine = np.zeros(len(epochs), np.bool_)
+    tried, fine = np.zeros((2, len(epochs)), np.bool_)
     for law in ClockLaw:
         allowed = (sets & law) > 0
         if not allowed.any():
             continue
         bounds = _one_law(epochs, rows, law, flow=flow)
-        allowed &= ~bounds.bad
-        found = bounds if found is None else merge(found, mine, bounds, allowed, rows.of)
-        mine |= allowed
+        good = allowed & ~bounds.bad
+        if found is None:
+            found = bounds
+        else:
+            new = (good & ~fine) | (allowed & ~tried)
+            found = _merged(found, bounds, fine & good, new, rows.of)
+        tried, fine = tried | allowed, fine | good
     if found is None:  # no epochs
         return _one_law(epochs, rows, ClockLaw.BEGIN, flow=flow)
-    return found._replace(bad=~mine)
+    return found._replace(bad=~fine)
 
 
 _LOWER = {"low", "near", "first_low", "step_low", "late_low"}
 """Columns of ``Bounds`` whose union is the smaller one; ``near`` is only an estimate's bound."""
 
 
-def merge(
-    one: Bounds, has_one: Bools, two: Bounds, has_two: Bools, of: NDArray[np.int32]
-) -> Bounds:
-    """Union of two sets of bounds, each for the epochs where it holds."""
-    if not has_two.any():
+def _merged(one: Bounds, two: Bounds, both: Bools, new: Bools, of: NDArray[np.int32]) -> Bounds:
+    """``one``, with the union of the two for the epochs ``both``, and ``two`` for those ``new``."""
+    if not (both | new).any():
         return one
-    if not has_one.any() and has_two.all():
+    if new.all():
         return two
-    both, only = has_one & has_two, has_two & ~has_one
-    mixed = not both.all()
+    whole = both.all()
+    both_rows, new_rows = both[of], new[of]
     columns: dict[str, Floats] = {}
     for name, a, b in zip(Bounds._fields[:-1], one[:-1], two[:-1], strict=True):
         joined = np.minimum(a, b) if name in _LOWER else np.maximum(a, b)
-        if mixed:
-            join, take = (both, only) if len(a) == len(both) else (both[of], only[of])
+        if not whole:
+            join, take = (both, new) if len(a) == len(both) else (both_rows, new_rows)
             joined = np.where(join, joined, np.where(take, b, a))
         columns[name] = joined
-    return Bounds(**columns, bad=one.bad & two.bad)
+    return Bounds(**columns, bad=one.bad)
+
+
+def replaced(one: Bounds, which: Bools, other: Bounds, of: NDArray[np.int32]) -> Bounds:
+    """Bounds with those of the epochs ``which`` taken from ``other``, which has no more."""
+    rows = which[of]
+    columns: dict[str, Any] = {}
+    for name, a, b in zip(Bounds._fields, one, other, strict=True):
+        columns[name] = a.copy()
+        columns[name][which if len(a) == len(which) else rows] = b
+    return Bounds(**columns)
 
 
 def _one_law(epochs: Epochs, rows: Rows, law: ClockLaw, *, flow: bool) -> Bounds:
@@ -202,7 +217,7 @@ def _one_law(epochs: Epochs, rows: Rows, law: ClockLaw, *, flow: bool) -> Bounds
     else:
         _meet(low, high, rows.whole, rows.whole_low, rows.whole_high)
     if flow:
-        _flow(epochs, low, high)
+        _flow(epochs.starts, low, high)
     bad = _any(low > high + JITTER, epochs.starts)
     if law == ClockLaw.BEGIN:
         start = np.flatnonzero((epochs.step == 1) & ~epochs.final)
@@ -233,7 +248,7 @@ def _from_eta(rows: Rows, weight: Floats) -> tuple[Floats, Floats]:
 
 def _meet(low: Floats, high: Floats, at: Places, least: Floats, most: Floats) -> None:
     """Intersect the bounds of the rows ``at``."""
-    if most.max(initial=0.0) > LONGEST:
+    if not (most < LONGEST).all():
         least, most = np.where(most < LONGEST, (least, most), ([0.0], [np.inf]))
     low[at] = np.maximum(low[at], least)
     high[at] = np.minimum(high[at], most)
@@ -289,8 +304,11 @@ def _add_first(
         _meet(low, high, at, least, most)
     last = epochs.starts[1:] - 1
     np.minimum(high, high[last][rows.of], out=high)
-    if (last[rows.of[rows.whole]] > rows.whole).any():  # length unknown: every row shows the time
-        _flow(epochs, low, high)
+    inner = last[rows.of[rows.whole]] > rows.whole
+    if inner.any():  # length unknown: every row shows the time
+        every = np.zeros(len(epochs), np.bool_)
+        every[rows.of[rows.whole[inner]]] = True
+        low, high = _flow_some(epochs.starts, low, high, every[rows.of])
     return low, high, bad | _any(low > high + JITTER, epochs.starts)
 
 
@@ -370,9 +388,9 @@ def with_stamps(
     _meet(low, high, at[keep], np.zeros(keep.sum()), (latest - began_low[epoch])[keep])
     keep = good[epoch[follows]]
     low[after[keep]] = np.maximum(low[after], soonest - began_high[epoch[follows]])[keep]
-    _running_max(low, epochs.starts)
-    _running_min_back(high, epochs.starts)
-    return low, high
+    stamped = np.zeros(len(epochs), np.bool_)
+    stamped[epoch] = True
+    return _flow_some(epochs.starts, low, high, stamped[of])
 
 
 def _resolution(stamp: Floats, epoch: NDArray[np.int32], count: int) -> Floats:
@@ -405,33 +423,27 @@ def _any(rows: Bools, starts: Ints) -> Bools:
     return np.logical_or.reduceat(rows, starts[:-1])
 
 
-def _flow(epochs: Epochs, low: Floats, high: Floats) -> None:
+def _flow(starts: Ints, low: Floats, high: Floats) -> None:
     """Elapsed time never decreases: earlier rows bound later ones from below, and back."""
-    _running_max(low, epochs.starts)
-    _running_min_back(high, epochs.starts)
-
-
-def _running_max(values: Floats, starts: Ints) -> None:
-    """Running maximum within each epoch, in place."""
-    for rows in _each(values, starts):
+    for begin, end, count in _alike(starts):
+        rows = low[begin:end].reshape(count, -1)
         np.maximum.accumulate(rows, axis=-1, out=rows)
-
-
-def _running_min_back(values: Floats, starts: Ints) -> None:
-    """Running minimum from the end of each epoch, in place."""
-    for rows in _each(values, starts):
-        back = rows[..., ::-1]
+        back = high[begin:end].reshape(count, -1)[:, ::-1]
         np.minimum.accumulate(back, axis=-1, out=back)
 
 
-def _each(values: Floats, starts: Ints) -> Iterator[Floats]:
-    """The rows of each epoch; of epochs alike in length at the beginning all in one piece."""
+def _flow_some(starts: Ints, low: Floats, high: Floats, where: Bools) -> tuple[Floats, Floats]:
+    """``_flow`` of the rows ``where`` only: those of whole epochs."""
+    flowed = low.copy(), high.copy()
+    _flow(starts, *flowed)
+    return np.where(where, flowed[0], low), np.where(where, flowed[1], high)
+
+
+def _alike(starts: Ints) -> Iterator[tuple[int, int, int]]:
+    """First row, end and number of neighbouring epochs that are alike in length."""
     sizes = np.diff(starts)
-    if not len(sizes):
-        return
-    other = np.flatnonzero(sizes != sizes[0])
-    alike = int(other[0]) if len(other) else len(sizes)
-    yield values[: starts[alike]].reshape(alike, -1)
-    edges = starts[alike:].tolist()
-    for begin, end in pairwise(edges):
-        yield values[begin:end]
+    if len(sizes):
+        cuts = [0, *(np.flatnonzero(np.diff(sizes)) + 1).tolist(), len(sizes)]
+        edges = starts[cuts].tolist()
+        for i, (begin, end) in enumerate(pairwise(edges)):
+            yield begin, end, cuts[i + 1] - cuts[i]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,10 @@ class Written:
 
     def part(self, begin: int, end: int) -> Written:
         """Epochs ``begin:end``."""
-        rows = slice(begin, end)
+        return self.chosen(slice(begin, end))
+
+    def chosen(self, rows: slice | Bools) -> Written:
+        """Some of the epochs."""
         return Written(self.after[rows], self.first[rows], self.evaluated[rows], self.batch_values)
 
 
@@ -83,17 +87,31 @@ class Epochs:
         return Epochs(
             starts=self.starts[begin : end + 1] - self.starts[begin],
             **{name: getattr(self, name)[begin:end] for name in _OF_EPOCH},
-            **{name: getattr(self, name)[rows] for name in _OF_ROW},
-            values={name: column[rows] for name, column in self.values.items()},
-            decimals={name: column[rows] for name, column in self.decimals.items()},
+            **self._rows(rows),
             written=self.written.part(begin, end) if self.written else None,
         )
 
-    def chosen(self, which: Sequence[int]) -> Epochs:
+    def chosen(self, which: Sequence[int] | Ints) -> Epochs:
         """Some of the epochs, in order."""
         if not len(which) or which[-1] - which[0] == len(which) - 1:
             return self.part(which[0], which[-1] + 1) if len(which) else self.part(0, 0)
-        return joined([self.part(i, i + 1) for i in which])
+        mine = np.zeros(len(self), np.bool_)
+        mine[which] = True
+        sizes = np.diff(self.starts)
+        rows = np.flatnonzero(np.repeat(mine, sizes))
+        return Epochs(
+            starts=np.concatenate([[0], np.cumsum(sizes[mine])]),
+            **{name: getattr(self, name)[mine] for name in _OF_EPOCH},
+            **self._rows(rows),
+            written=self.written.chosen(mine) if self.written else None,
+        )
+
+    def _rows(self, rows: Ints | slice) -> dict[str, Any]:
+        """The columns of some rows."""
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _OF_ROW}
+        for side in ("values", "decimals"):
+            columns[side] = {name: a[rows] for name, a in getattr(self, side).items()}
+        return columns
 
     def thinned(self, most: int, *, even: bool = False) -> Epochs:
         """The same epochs with about ``most`` rows each: both ends, and evenly in between.
@@ -118,9 +136,7 @@ class Epochs:
         return Epochs(
             starts=np.searchsorted(rows, self.starts),
             **{name: getattr(self, name) for name in _OF_EPOCH},
-            **{name: getattr(self, name)[rows] for name in _OF_ROW},
-            values={name: column[rows] for name, column in self.values.items()},
-            decimals={name: column[rows] for name, column in self.decimals.items()},
+            **self._rows(rows),
             written=self.written,
         )
 
@@ -147,19 +163,8 @@ def joined(parts: list[Epochs]) -> Epochs:
     if len(parts) == 1:
         return parts[0]
     sizes = np.concatenate([np.diff(part.starts) for part in parts])
-    values: dict[str, Floats] = {}
-    decimals: dict[str, NDArray[np.int8]] = {}
-    for name in dict.fromkeys(name for part in parts for name in part.values):
-        lacking = [len(part.step) for part in parts]
-        values[name] = np.concatenate(
-            [p.values.get(name, np.full(n, np.nan)) for p, n in zip(parts, lacking, strict=True)]
-        )
-        decimals[name] = np.concatenate(
-            [
-                p.decimals.get(name, np.zeros(n, np.int8))
-                for p, n in zip(parts, lacking, strict=True)
-            ]
-        )
+    values = _side_joined(parts, "values", np.nan, np.float64)
+    decimals = _side_joined(parts, "decimals", 0, np.int8)
     return Epochs(
         starts=np.concatenate([[0], np.cumsum(sizes)]),
         **{n: np.concatenate([getattr(p, n) for p in parts]) for n in (*_OF_EPOCH, *_OF_ROW)},
@@ -167,6 +172,20 @@ def joined(parts: list[Epochs]) -> Epochs:
         decimals=decimals,
         written=_joined_written([part.written for part in parts if part.written]),
     )
+
+
+def _side_joined(parts: list[Epochs], side: str, fill: float, kind: type[Any]) -> dict[str, Any]:
+    """The metrics of all parts: those that one lacks are filled there."""
+    each: list[dict[str, Any]] = [getattr(part, side) for part in parts]
+    return {
+        name: np.concatenate(
+            [
+                columns[name] if name in columns else np.full(len(part.step), fill, kind)
+                for columns, part in zip(each, parts, strict=True)
+            ]
+        )
+        for name in dict.fromkeys(name for columns in each for name in columns)
+    }
 
 
 def _joined_written(parts: list[Written]) -> Written | None:
