@@ -78,7 +78,7 @@ def _of_times(series: Series | None) -> Iterator[tuple[str, str]]:
     n = len(series.seconds) - int(series.starts)
     if (like := series.like()) < FEWEST:
         for code in ("LP201", "LP205"):
-            yield code, _lacks(like, "complete epoch", "that are alike", FEWEST)
+            yield code, _lacks(like, "complete epoch", "of the same length", FEWEST)
     needs = {"LP202": FEWEST_AFTER_FIRST, "LP203": FEWEST_FOR_CHANGE}
     needs |= {"LP204": FEWEST_FOR_CHANGE, "LP402": FEWEST_AFTER_FIRST}
     for code, least in needs.items():

@@ -122,7 +122,7 @@ def test_too_few_epochs_are_not_judged_and_the_reason_is_given() -> None:
     made = tables(np.array([90.0, 10, 10]))
     assert named(made) == []
     assert ("LP202", 1, "2 complete epochs after the first, 3 needed") in unjudged(made)
-    assert ("LP201", 1, "2 complete epochs that are alike, 4 needed") in unjudged(made)
+    assert ("LP201", 1, "2 complete epochs of the same length, 4 needed") in unjudged(made)
     assert {code for code, _, _ in unjudged(made)} >= {*TIMED, "LP207"}
 
 
@@ -130,7 +130,7 @@ def test_the_first_epoch_tells_how_much_epochs_differ_if_it_is_like_them() -> No
     assert named(tables(np.array([100.0, 101, 160, 99]))) == [("LP201", 3)]
     made = tables(np.array([145.0, 101, 160, 99]))
     assert named(made) == []
-    assert ("LP201", 1, "3 complete epochs that are alike, 4 needed") in unjudged(made)
+    assert ("LP201", 1, "3 complete epochs of the same length, 4 needed") in unjudged(made)
 
 
 def test_a_change_of_level_is_no_list_of_slow_epochs() -> None:
