@@ -12,6 +12,7 @@ import pytest
 
 import logparse
 from logparse.lockstep import aside, run_in_step, share, shared
+from logparse.reports.html import page
 
 TABLES = ("runs", "epochs", "metrics", "step_times", "findings", "updates", "batches")
 
@@ -92,6 +93,13 @@ def test_logs_analysed_together_are_the_same_bit_for_bit(logs: list[Path]) -> No
         assert not isinstance(other, Exception), (log, other)
         for name in TABLES:
             assert other[name].equals(one[name]), (log, name)
+
+
+def test_pages_made_together_are_the_same_to_the_byte(logs: list[Path]) -> None:
+    def made(log: Path) -> str:
+        return page(logparse.analyze(log), script="plotly.min.js")
+
+    assert run_in_step(made, logs) == [made(log) for log in logs]
 
 
 def test_the_bits_of_numbers_are_the_same(logs: list[Path]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from logparse.lockstep import share, shared
 from logparse.training.counts import exact_counts, is_share
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.estimate import observed, smoothed
@@ -15,7 +17,7 @@ from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE, LAST_ONLY, MEAN, 
 from logparse.training.noise import fit
 from logparse.training.rebuild import FEW, Columns, is_average, lost_end
 from logparse.training.series import LOOSE, Shown, beside, half_units, shown
-from logparse.training.several import together
+from logparse.training.several import alone
 from logparse.training.student import Z95
 
 FIT_NODES = 40
@@ -81,41 +83,86 @@ def by_metric(
     """
     names = [name for name in epochs.values if kind_of_metric(name) == "average"]
     sizes = (batch_size, last_size)
+    first = epochs.epoch == 1
     found: dict[str, Columns] = {}
-    lots: dict[bool, list[tuple[str, Shown]]] = {}
+    lots: dict[bool, dict[str, _Metric]] = {}
     for name in names:
         if is_average(epochs, name):
             lost = law is not None and lost_end(name, law, unknown_length)
-            lots.setdefault(lost, []).append((name, _shown(epochs, name, law, sizes)))
+            rows = _shown(epochs, name, law, sizes)
+            lots.setdefault(lost, {})[name] = _Metric(rows, first, name.endswith("loss"))
         else:
             found[name] = _own_values(epochs, name)
     for lost, metrics in lots.items():
-        for lot in _lots(metrics):
-            losses = np.array([name.endswith("loss") for name, _ in lot])
-            rows = beside([rows for _, rows in lot])
-            columns = _averages(epochs, rows, law, smooth, late_end, losses, lost=lost)
-            ends = np.searchsorted(columns["owner"], np.arange(len(lot) + 1) * len(epochs))
-            for j, (name, _) in enumerate(lot):
-                own = slice(ends[j], ends[j + 1])
-                found[name] = {key: column[own] for key, column in columns.items()}
-                found[name]["owner"] = found[name]["owner"] - j * len(epochs)
+        call = _Call(_How(law, smooth, late_end, lost), list(metrics.values()))
+        parts = share(_inverted, call.how, call) if shared() else _inverted([call])[0]
+        found |= zip(metrics, parts, strict=True)
     return {name: found[name] | {"epoch": epochs.epoch[found[name]["owner"]]} for name in names}
+
+
+class _Metric(NamedTuple):
+    """One metric of e epochs of one run."""
+
+    rows: Shown
+    first: Bools
+    """[e] the first epoch of the run"""
+    loss: bool
+    """see ``widen_plain``"""
+
+
+class _How(NamedTuple):
+    """What metrics that are inverted together have in common."""
+
+    law: str | None
+    smooth: bool
+    """also estimate"""
+    late_end: bool
+    """see ``by_metric``"""
+    lost: bool
+    """see ``lost_end``"""
+
+
+class _Call(NamedTuple):
+    how: _How
+    metrics: list[_Metric]
+
+
+def _inverted(calls: Sequence[_Call]) -> list[list[Columns]]:
+    """Of each call the columns of each metric: metrics of any runs are worked on side by side."""
+    found = (
+        columns
+        for lot in _lots([metric for call in calls for metric in call.metrics])
+        for columns in _split(_averages(lot, calls[0].how), lot)
+    )
+    return [[next(found) for _ in call.metrics] for call in calls]
 
 
 BESIDE = 200_000
 """Rows of several metrics that are inverted together: more would only take more memory."""
 
 
-def _lots(metrics: list[tuple[str, Shown]]) -> Iterator[list[tuple[str, Shown]]]:
+def _lots(metrics: Sequence[_Metric]) -> Iterator[list[_Metric]]:
     """Metrics to invert together."""
-    lot: list[tuple[str, Shown]] = []
+    lot: list[_Metric] = []
+    rows = 0
     for one in metrics:
-        if lot and sum(len(rows.y) for _, rows in (*lot, one)) > BESIDE:
+        rows += len(one.rows.y)
+        if lot and rows > BESIDE:
             yield lot
-            lot = []
+            lot, rows = [], len(one.rows.y)
         lot.append(one)
     if lot:
         yield lot
+
+
+def _split(columns: Columns, lot: Sequence[_Metric]) -> Iterator[Columns]:
+    """The columns of each metric; ``owner`` counts its own epochs."""
+    offsets = np.cumsum([0, *(len(metric.rows) for metric in lot)])
+    for begin, (i, j) in zip(
+        offsets, pairwise(np.searchsorted(columns["owner"], offsets)), strict=False
+    ):
+        own = {key: column[i:j] for key, column in columns.items()}
+        yield own | {"owner": own["owner"] - begin}
 
 
 def _shown(
@@ -129,30 +176,16 @@ def _shown(
     return rows
 
 
-def _averages(
-    epochs: Epochs,
-    rows: Shown,
-    law: str | None,
-    smooth: bool,
-    late_end: bool,
-    losses: Bools,
-    *,
-    lost: bool,
-) -> Columns:
+def _averages(lot: Sequence[_Metric], how: _How) -> Columns:
     """Metrics side by side: exact inverse, bounds, and the smoother's estimate and band.
-
-    Args:
-        epochs: e closed epochs.
-        rows: of m metrics, those of each after those of the one before.
-        law: law of the averages, or None.
-        smooth: also estimate.
-        late_end: see ``by_metric``.
-        losses: [m] the metric is a loss, see ``widen_plain``.
-        lost: see ``lost_end``.
 
     Returns:
         Columns of the table; ``owner`` counts on from metric to metric.
     """
+    law, lost = how.law, how.lost
+    rows = beside([metric.rows for metric in lot])
+    first = np.concatenate([metric.first for metric in lot])
+    losses = np.repeat([metric.loss for metric in lot], [len(metric.rows) for metric in lot])
     exact_law = MEAN if law == LAST_ONLY else law
     noise = np.full(len(rows), np.nan)
     use = np.zeros(0, np.int64)
@@ -163,15 +196,15 @@ def _averages(
         use = np.flatnonzero(series.valid.sum(0) >= FEW)
     if len(use):
         thinned = series.columns(use, len(series.t))
-        at = together(fit, thinned, epochs.epoch[use % len(epochs)] == 1)
+        at = alone(fit, thinned, first[use])
         noise[use] = np.sqrt(at.sigma2)
     exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
-    if late_end:
+    if how.late_end:
         widen_last(exact, rows)
-    widen_plain(exact, rows, losses[exact.owner // len(epochs)])
+    widen_plain(exact, rows, losses[exact.owner])
     estimate = np.full(len(exact.row), np.nan)
     width = np.full(len(exact.row), np.nan)
-    if smooth and len(use) and exact_law is not None:
+    if how.smooth and len(use) and exact_law is not None:
         estimate, width = smoothed(rows, exact_law, use, at, exact.row, lost=lost)
     # A last batch of unknown size is taken as full; the band allows for what that may be off.
     off = np.sqrt(LOOSE) * noise[exact.owner] / (exact.step - exact.first_step + 1)

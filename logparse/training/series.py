@@ -122,15 +122,17 @@ def shown(epochs: Epochs, metric: str, last_weight: float | None = None) -> Show
 
 
 def beside(parts: Sequence[Shown]) -> Shown:
-    """The rows of several metrics as those of one with as many epochs as all of them have."""
+    """The rows of several metrics, of any runs, as those of one with the epochs of all."""
     if len(parts) == 1:
         return parts[0]
-    e = len(parts[0])
     rows = np.cumsum([0, *(len(part.y) for part in parts)])
+    epochs = np.cumsum([0, *(len(part) for part in parts)])
     columns = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in Shown.__slots__
     }
-    columns["owner"] = np.concatenate([part.owner + j * e for j, part in enumerate(parts)])
+    columns["owner"] = np.concatenate(
+        [part.owner + e for part, e in zip(parts, epochs.tolist(), strict=False)]
+    )
     starts = [part.starts[:-1] + at for part, at in zip(parts, rows[:-1].tolist(), strict=True)]
     return Shown(**columns | {"starts": np.concatenate([*starts, rows[-1:]])})
 

@@ -34,33 +34,30 @@ def together(work: Callable[..., T], x: Series, *given: Any) -> T:
     if shared():
         found: T = share(_all, (work, x.double), _Call(work, x, given))
         return found
-    done: T = _alone(_Call(work, x, given))
-    return done
+    return alone(work, x, *given)
 
 
-def _alone(call: _Call) -> Any:
-    s = call.x.t.shape[1]
+def alone(work: Callable[..., T], x: Series, *given: Any) -> T:
+    """``together`` without others: no more series at a time than serve."""
+    s = x.t.shape[1]
     found = []
     for piece in np.array_split(np.arange(s), -(-s // WIDTH)):
-        part = call.x.columns(piece, len(call.x.t))
-        found.append(call.work(part, *(a[..., piece] for a in call.given)))
-    kind = type(found[0])
+        part = x.columns(piece, len(x.t))
+        found.append(work(part, *(a[..., piece] for a in given)))
+    kind: Any = type(found[0])
     columns = ([getattr(one, name) for one in found] for name in kind.__slots__)
-    return kind(*(np.concatenate(column, -1) for column in columns))
+    whole: T = kind(*(np.concatenate(column, -1) for column in columns))
+    return whole
 
 
 def _all(calls: list[_Call]) -> list[Any]:
     """Each call's result, from one pass over all series side by side: wider arrays cost little."""
     depth = max(len(call.x.t) for call in calls)
-    found = _alone(
-        _Call(
-            calls[0].work,
-            side_by_side([padded(call.x, depth) for call in calls]),
-            tuple(
-                np.concatenate(column, -1)
-                for column in zip(*(call.given for call in calls), strict=True)
-            ),
-        )
+    given = zip(*(call.given for call in calls), strict=True)
+    found = alone(
+        calls[0].work,
+        side_by_side([padded(call.x, depth) for call in calls]),
+        *(np.concatenate(column, -1) for column in given),
     )
     kind, sizes = type(found), [call.x.t.shape[1] for call in calls]
     places = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
