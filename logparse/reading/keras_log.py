@@ -15,19 +15,18 @@ from logparse.reading.bar_columns import (
     Single,
     Template,
     beyond,
-    fits,
     gather_updates,
     note_names,
     slow_row,
 )
 from logparse.reading.keras_bar import CONTROL
 from logparse.reading.lines import Splitter, Stretches
+from logparse.reading.looks import template_of
 from logparse.reading.model_summary import SummaryReader
 from logparse.reading.prefixes import CHANNEL, Channels, timestamp
 from logparse.reading.records import Account, Chunk, Event, Ints, Reject
-from logparse.reading.shapes import WIDTH, Rows, Shape, groups
-from logparse.reading.shapes import Span as Place
-from logparse.reading.stretch import PROGRESS, TOO_MANY, Parsed, parse_stretch, raw_offsets
+from logparse.reading.shapes import WIDTH, Rows, groups
+from logparse.reading.stretch import PROGRESS, TOO_MANY, Parsed, parse_stretch
 from logparse.reading.stride_columns import with_spans
 from logparse.reading.strides import Finder, Spans
 
@@ -39,8 +38,6 @@ _LEARN = 32
 """Shapes learned from one group of alike stretches; the rest of it is read one by one."""
 _SHAPES = 20_000
 """Shapes remembered before all are forgotten: a hostile log has a new one in every line."""
-_CODED = re.compile(rb"(?:\\[ux0]|#0)[0-9A-Fa-f]{2,4}")
-"""Characters in the notations of JSON and syslog: their digits are no numbers."""
 _CONVINCED = 10
 """Progress lines that settle what a log is."""
 _KNOWN = ("account", "channels", "summary", "metrics", "lines")
@@ -71,7 +68,7 @@ class KerasLog:
         self.summary = SummaryReader()
         self.metrics: dict[str, int] = {}
         self.lines = 1
-        self._finder = Finder(_learn)
+        self._finder = Finder(template_of)
         self._splitter = Splitter(self._find, wrapped.width(head))
         self._templates: dict[tuple[int, int], list[Template]] = {}
         self._shapes = 0
@@ -87,9 +84,12 @@ class KerasLog:
         for start, end in zip(stretches.starts.tolist(), stretches.ends.tolist(), strict=True):
             raw = stretches.text[start:end]
             if PROGRESS.search(raw) or keras_text.INTEREST.search(raw):
-                parsed = parse_stretch(raw)
-                lines += len(parsed.lines)
-                headers += sum(found.kind == "header" for found in parsed.found)
+                if template_of(raw):
+                    lines += 1
+                else:
+                    parsed = parse_stretch(raw)
+                    lines += len(parsed.lines)
+                    headers += sum(found.kind == "header" for found in parsed.found)
                 if lines >= _CONVINCED:
                     found = f"{_CONVINCED} progress lines of Keras in its first {end:,} bytes"
                     return 0.9, found + _joined(head)
@@ -187,7 +187,7 @@ class _Block:
         learned = 0
         while len(index) and learned < _LEARN:
             raw = rows.rows[0, : rows.length].tobytes()
-            new = _learn(raw) if PROGRESS.search(raw) and not HEADER.match(raw) else None
+            new = template_of(raw) if PROGRESS.search(raw) and not HEADER.match(raw) else None
             if new is None:
                 break
             known.append(new)
@@ -369,29 +369,3 @@ def _joined(head: bytes) -> str:
 
 def _may_be_prefix(raw: bytes) -> bool:
     return CHANNEL.match(raw) is not None
-
-
-def _learn(raw: bytes) -> Template | None:
-    """The shape of a stretch that holds one progress line and nothing else of interest."""
-    parsed = parse_stretch(raw)
-    if not parsed.plain or len(parsed.lines) != 1 or not fits(parsed.lines[0]):
-        return None
-    if not raw_offsets(parsed):
-        return None
-    line = parsed.lines[0]
-    fixed = [code.span() for code in _CODED.finditer(raw)] + line.names
-    fixed += [code.span() for code in CONTROL.finditer(raw)]
-    bars = [line.bar] if line.bar else []
-    shape = Shape(raw, _digit_spans(raw, fixed), bars)
-    ignored = {rule: size for rule, size in parsed.ignored.items() if size}
-    return Template(shape, line, parsed.prefix, parsed.read, ignored)
-
-
-def _digit_spans(raw: bytes, fixed: list[Place]) -> list[Place]:
-    """Digits that may differ within a shape: all but those of names and colour codes."""
-    spans: list[Place] = []
-    at = 0
-    for start, end in [*sorted(fixed), (len(raw), len(raw))]:
-        spans.extend((i, i + 1) for i in range(at, start) if 48 <= raw[i] <= 57)
-        at = max(at, end)
-    return spans

@@ -125,16 +125,20 @@ def spelled(x: Words) -> Ints:
 
 def _own(length: int) -> list[np.uint64]:
     """A mask for each 8-byte word: the bytes before ``length``."""
-    count = max(2, -(-length // 8))
-    whole = (1 << (8 * length)) - 1
-    return [np.uint64((whole >> (64 * i)) & (2**64 - 1)) for i in range(count)]
+    return [np.uint64(word) for word in _words((1 << (8 * length)) - 1, length)]
 
 
-def _mask(spans: list[Span], length: int) -> list[int]:
+def _words(number: int, length: int) -> list[int]:
+    """The 8-byte words of a text of ``length`` bytes that is given as one little-endian number."""
+    return [(number >> (64 * i)) & (2**64 - 1) for i in range(max(2, -(-length // 8)))]
+
+
+def _mask(spans: list[Span]) -> int:
+    """All bits of the bytes in ``spans``."""
     mask = 0
     for start, end in spans:
         mask |= ((1 << (8 * (end - start))) - 1) << (8 * start)
-    return [(mask >> (64 * i)) & (2**64 - 1) for i in range(max(2, -(-length // 8)))]
+    return mask
 
 
 class Shape:
@@ -145,26 +149,31 @@ class Shape:
         digit_spans, bar_spans: where its digits and the filling of bars stand.
     """
 
-    __slots__ = ("bar_spans", "bars", "digit_spans", "digits", "fixed", "length", "text")
+    __slots__ = (
+        "_free", "bar_spans", "bars", "digit_spans", "digits", "fixed", "length", "text",
+    )  # fmt: skip
 
     def __init__(self, text: bytes, digits: list[Span], bars: list[Span]) -> None:
         self.text, self.digit_spans, self.bar_spans = text, digits, bars
         self.length = len(text)
-        own = [int(word) for word in _own(self.length)]
-        digit, bar = _mask(digits, self.length), _mask(bars, self.length)
-        padded = text.ljust(8 * len(own), b"\0")
-        words = [int.from_bytes(padded[8 * i : 8 * i + 8], "little") for i in range(len(own))]
+        digit, bar = _mask(digits), _mask(bars)
+        self._free = digit | bar
+        fixed = ((1 << (8 * self.length)) - 1) & ~self._free
+        value = int.from_bytes(text, "little") & fixed
         self.fixed = [
-            (
-                i,
-                np.uint64(own[i] & ~digit[i] & ~bar[i]),
-                np.uint64(words[i] & own[i] & ~digit[i] & ~bar[i]),
+            (i, np.uint64(mask), np.uint64(word))
+            for i, (mask, word) in enumerate(
+                zip(_words(fixed, self.length), _words(value, self.length), strict=True)
             )
-            for i in range(len(own))
-            if own[i] & ~digit[i] & ~bar[i]
+            if mask
         ]
-        self.digits = [(i, np.uint64(m)) for i, m in enumerate(digit) if m]
-        self.bars = [(i, np.uint64(m)) for i, m in enumerate(bar) if m]
+        self.digits = [(i, np.uint64(m)) for i, m in enumerate(_words(digit, self.length)) if m]
+        self.bars = [(i, np.uint64(m)) for i, m in enumerate(_words(bar, self.length)) if m]
+
+    def fixes(self, text: bytes) -> bool:
+        """Whether a text of this length is of this shape, its digits and bars left aside."""
+        apart = int.from_bytes(text, "little") ^ int.from_bytes(self.text, "little")
+        return not apart & ~self._free
 
     def match(self, rows: Rows) -> NDArray[np.bool_]:
         """Which rows are of this shape: fixed bytes equal, digits digits, bars of ``=>.``."""
