@@ -127,6 +127,7 @@ class Pipeline:
             parts = _RunParts(run, clock_laws=first_clock_laws(run))
             self.parts[run.first_byte] = parts
         parts.evidence.counts_samples |= run.counts == "samples"
+        parts.evidence.unknown_length |= run.unknown_length
         parts.epochs.append(
             {
                 "epoch": epochs.epoch,

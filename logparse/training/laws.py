@@ -142,6 +142,8 @@ class LawEvidence:
     """A ``Train for`` header: TF 1.15 to 2.1, whose last line is the plain mean."""
     rate_shown: bool = False
     """The learning rate is among the metrics, as from TF 2.2 on."""
+    unknown_length: bool = False
+    """A line tells no number of steps: tf.keras or Keras 3."""
     keras3_from: int = 0
     """Lowest Keras 3 minor version that a message allows."""
     pairs: int = 0
@@ -332,6 +334,10 @@ class LawEvidence:
         if self.pairs:
             return Law(MEAN, reason + "; step K is shown before the last line", second,
                        "TF 2.2-2.3, 2.5-2.15", (MEAN,))  # fmt: skip
+        if self.unknown_length:
+            # See ``late_end``: the loss of TF 2.0 from the second epoch on.
+            why = "; Keras up to 2.3.1 does not train without a number of steps"
+            return Law(MEAN, reason + why, second, "TF 1.15-2.3, 2.5-2.15", (MEAN, BLEND))
         if self.train_for or self.rate_shown:
             why = "; TF prints " + ("the steps above" if self.train_for else "the learning rate")
             tf = "TF 1.15-2.1" if self.train_for else "TF 2.2-2.3, 2.5-2.15"
