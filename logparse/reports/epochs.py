@@ -253,11 +253,21 @@ def _metric_columns(name: str, rows: _Cells, group: str) -> list[Column]:
         _off(printed, low, high) and words.shown(printed) != words.shown(mean)
         for printed, (mean, low, high) in zip(shown, rows.bounds("mean"), strict=True)
     ):
-        columns.append(Column("true mean", _estimates(rows, "mean"), group, "rebuilt"))
+        means = [words.estimate(*mean) for mean in rows.bounds("mean")]
+        columns.append(Column("true mean", means, group, "rebuilt"))
+    ends = zip(rows.bounds("end"), shown, strict=True)
+    levels = [_told(*end, number) for end, number in ends]
     # A level without any width was not rebuilt: it repeats what is shown.
-    if any(None not in level and level[2] > level[1] for level in rows.bounds("end")):
-        columns.append(Column("really at end", _estimates(rows, "end"), group, "rebuilt"))
+    if any(None not in level and level[2] > level[1] for level in levels):
+        cells = [words.estimate(*level) for level in levels]
+        columns.append(Column("really at end", cells, group, "rebuilt"))
     return columns
+
+
+def _told(value: Any, low: Any, high: Any, shown: Any) -> tuple[Any, Any, Any]:
+    """A level with its band; none where the band is wider than the number shown is large."""
+    wide = None not in (low, high, shown) and high - low > abs(shown)
+    return (None, None, None) if wide else (value, low, high)
 
 
 def _off(value: float | None, low: float | None, high: float | None) -> bool:
@@ -265,10 +275,6 @@ def _off(value: float | None, low: float | None, high: float | None) -> bool:
     if value is None or not math.isfinite(value):
         return False
     return (low is not None and value < low) or (high is not None and value > high)
-
-
-def _estimates(rows: _Cells, of: str) -> list[str]:
-    return [words.estimate(value, low, high) for value, low, high in rows.bounds(of)]
 
 
 def _of(done: int, whole: int | None) -> str:

@@ -163,6 +163,13 @@ def test_an_undecided_average_is_told(make: Any, levels: bool) -> None:
     assert ("rebuilt here is the same for each kind that is possible" in out) == levels
 
 
+@pytest.mark.parametrize(("half", "said"), [(0.6, True), (0.7, False)])
+def test_a_level_that_may_be_anything_is_left_out(make: Any, half: float, said: bool) -> None:
+    row = make.metric(1, "loss", 1.3, end=(0.4, half))
+    out = text(make.analysis(make.seed | {"metrics": [row]}), SHORT)
+    assert ("really at end" in out) == said
+
+
 def test_no_run_is_told(make: Any) -> None:
     assert "No training was found in this log." in text(make.analysis(), SHORT)
 
