@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from logparse.errors import UsageError
 from logparse.options import Arguments, Command, Parser
 
 if TYPE_CHECKING:
-    from logparse.replay.trainer import Outcome
+    from logparse.replay.process import Outcome
 
 ACTIONS = ("list", "run", "score", "like")
 
@@ -37,8 +37,8 @@ DEFAULT_ROOT = "replays"
 
 
 def _options(parser: Parser) -> None:
+    from logparse.replay.process import DEVICES, KERAS
     from logparse.replay.scenario import SCALES
-    from logparse.replay.trainer import DEVICES, KERAS
 
     choice_option(parser, "--scale", SCALES, "run: seconds, minutes, or the question's own size.")
     choice_option(parser, "--device", DEVICES, "run, like: where to train.")
@@ -51,7 +51,15 @@ def _options(parser: Parser) -> None:
     )
     parser.option("--seed", metavar="N", type=count, default=1, help="run: of everything random.")
     parser.option(
-        "--memory", metavar="MB", type=count, help="run: most that a cache in memory may take."
+        "--set",
+        metavar="NAME=N",
+        type=_change,
+        action="append",
+        default=[],
+        help="run: change a number of the scale, like epochs=1; can be given again.",
+    )
+    parser.option(
+        "--memory", metavar="MB", type=count, help="run: most that data in memory may take."
     )
     parser.option("--batch-size", metavar="N", type=count, help="like: if the log does not tell.")
     parser.option("--resume", action="store_true", help="run: keep what is done, do the rest.")
@@ -65,12 +73,21 @@ def _options(parser: Parser) -> None:
     writing_options(parser)
 
 
+def _change(text: str) -> tuple[str, float]:
+    """The value of ``--set``, as ``argparse`` asks for it."""
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not like epochs=1") from None
+
+
 COMMAND = Command(
     "Train what a user asked about, with the truth of every batch.",
     "logparse replay run epoch-jump --scale small",
     Arguments(
         "ACTION...",
-        "list; run NAME... (or all); score FOLDER; like LOG.",
+        "list [NAME...]; run NAME... (or all); score FOLDER; like LOG.",
         least=1,
     ),
     _options,
@@ -86,30 +103,30 @@ def run(given: Namespace) -> int:
     action, *words = given.arguments
     if action not in ACTIONS:
         raise UsageError(f"no action {action!r}{hint(action, ACTIONS)}")
-    if action == "list":
-        return _list()
-    if not words:
+    if not words and action in WORDS:
         raise UsageError(f"{action} what? {WORDS[action]}")
-    return {"run": _run, "score": _score, "like": _like}[action](given, words)
+    return {"list": _list, "run": _run, "score": _score, "like": _like}[action](given, words)
 
 
-def _list() -> int:
-    from logparse.replay.trainer import all_scenarios
+def _list(given: Namespace, words: list[str]) -> int:
+    """Print what there is of scenarios: all, or those that are named."""
+    from logparse.replay.jobs import jobs_of
+    from logparse.replay.scenarios import scenario
     from logparse.reports.layout import wrap
     from logparse.reports.terminal import WIDTH
 
-    for one in all_scenarios():
-        print(f"{one.name}{f' (seed {one.seed})' if one.seed else ''}")
-        for line in wrap(f"Asked: {one.question}", WIDTH - 2):
-            print(f"  {line}")
-        for line in wrap(f"Shown: {one.answer}", WIDTH - 2):
-            print(f"  {line}")
-        for name, variant in one.variants.items():
-            print(f"  {one.name}/{name}")
-            for line in wrap(variant.says, WIDTH - 4):
-                print(f"    {line}")
-        print()
-    return FINE
+    lines = []
+    for name in dict.fromkeys(job.scenario for job in jobs_of(words or ["all"], given.scale)):
+        one = scenario(name)
+        lines.append(f"{name} (seed {one.seed})" if one.seed else name)
+        for text in (f"Asked: {one.question}", f"Shown: {one.answer}"):
+            lines += [f"  {line}" for line in wrap(text, WIDTH - 2)]
+        for key, variant in one.variants.items():
+            lines.append(f"  {name}/{key}")
+            lines += [f"    {line}" for line in wrap(variant.says, WIDTH - 4)]
+        lines.append("")
+    text = "\n".join(lines[:-1])
+    return _write(given, {"": lambda: text, "txt": lambda: text + "\n"})
 
 
 def _run(given: Namespace, words: list[str]) -> int:
@@ -125,10 +142,11 @@ def _run(given: Namespace, words: list[str]) -> int:
         keras=getattr(given, "with"),
         weights=given.weights,
         seed=given.seed,
+        changes=dict(given.set),
         memory=given.memory * 1_000_000 if given.memory else None,
         resume=given.resume,
         force=given.force,
-        say=lambda text: None if given.quiet else say(f"{visible(text)}\n"),
+        say=_teller(given),
     )
     for path in [*outcome.kept, *outcome.made]:
         print(path)
@@ -141,11 +159,18 @@ def _run(given: Namespace, words: list[str]) -> int:
     return SOME if outcome.made or outcome.kept else NOTHING
 
 
+def _teller(given: Namespace) -> Callable[[str], None]:
+    """What tells what goes on: on the error stream, unless ``--quiet``."""
+    from logparse.reports.safe import visible
+
+    return lambda text: None if given.quiet else say(f"{visible(text)}\n")
+
+
 def _score(given: Namespace, words: list[str]) -> int:
     from logparse.replay import scores
-    from logparse.replay.scoring import runs_in, score_run
+    from logparse.replay.scoring import scores_of
 
-    runs = [(folder, score_run(folder)) for word in words for folder in runs_in(word)]
+    runs = scores_of(words)
     found = [score for _, one in runs for score in one]
 
     def page() -> str:
@@ -188,6 +213,7 @@ def _like(given: Namespace, words: list[str]) -> int:
         batch_size=given.batch_size,
         device=given.device,
         keras=getattr(given, "with"),
+        say=_teller(given),
     )
     return _write(
         given,

@@ -6,18 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logparse.replay.jobs import estimate, jobs_of
     from logparse.replay.likeness import Likeness, like
     from logparse.replay.recorder import BatchRecorder
+    from logparse.replay.scenarios import all_scenarios
     from logparse.replay.scoring import Score, score
-    from logparse.replay.trainer import all_scenarios, estimate, jobs_of, run
+    from logparse.replay.trainer import run
 
 _PLACES = {
     "BatchRecorder": "recorder",
     "Likeness": "likeness",
     "Score": "scoring",
-    "all_scenarios": "trainer",
-    "estimate": "trainer",
-    "jobs_of": "trainer",
+    "all_scenarios": "scenarios",
+    "estimate": "jobs",
+    "jobs_of": "jobs",
     "like": "likeness",
     "run": "trainer",
     "score": "scoring",

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 import traceback
@@ -20,8 +21,8 @@ from typing import Any, TextIO
 from logparse.errors import LogparseError
 from logparse.files import write_atomic
 
-SCHEMA_VERSION = "1.0"
-"""Of ``meta.json``. 1.0: the first."""
+SCHEMA_VERSION = "1.1"
+"""Of ``meta.json``. 1.0: the first. 1.1: ``changed``, settings that are not those of the scale."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -67,8 +68,20 @@ def start(order: dict[str, Any]) -> tuple[Any, Any, str | None]:
     if order["device"] == "gpu" and not found:
         return keras, tf, None
     if not found:
-        return keras, tf, f"CPU, {os.cpu_count()} cores ({platform.processor() or 'unnamed'})"
-    return keras, tf, str(tf.config.experimental.get_device_details(found[0])["device_name"])
+        return keras, tf, f"CPU, {os.cpu_count()} cores{_processor()}"
+    details = tf.config.experimental.get_device_details(found[0])
+    return keras, tf, str(details.get("device_name", found[0].name))
+
+
+def _processor() -> str:
+    """What the processor is called, in brackets, where the system tells."""
+    name = platform.processor()
+    with contextlib.suppress(OSError):  # Linux tells more
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    return f" ({name})" if name else ""
 
 
 def _train(
@@ -102,7 +115,7 @@ def _train(
     seconds = time.perf_counter() - begun
     meta = {
         "schema_version": SCHEMA_VERSION,
-        **{key: job[key] for key in ("scenario", "variant", "scale", "settings")},
+        **{key: job[key] for key in ("scenario", "variant", "scale", "settings", "changed")},
         "seed_question": chosen.seed,
         "device": device,
         "versions": _versions(keras, tf),
@@ -117,9 +130,19 @@ def _train(
         out.write(json.dumps(meta, indent=2).encode())
     (folder / "stderr.txt").unlink()
     _flush(folder)
+    _replace(final, folder)
+    return seconds
+
+
+def _replace(final: Path, folder: Path) -> None:
+    """Give a whole folder its name; what had it goes then, and not before."""
+    old = final.with_name(final.name + ".old")
+    if final.exists():
+        os.rename(final, old)
     os.rename(folder, final)
     _flush(final.parent, deep=False)
-    return seconds
+    if old.exists():
+        shutil.rmtree(old)
 
 
 def _versions(keras: Any, tf: Any) -> dict[str, str]:

@@ -27,6 +27,9 @@ BYTES_A_PIXEL = 0.4
 HEAD = 650
 """Bytes of a JPEG file before its picture."""
 
+FLOAT = 4
+"""Bytes of a float32: of a colour of a pixel as a network takes it."""
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -50,6 +53,10 @@ class Images:
         """About how much room the files take on disk."""
         return int(self.count * (HEAD + BYTES_A_PIXEL * self.side**2))
 
+    def decoded(self, side: int) -> int:
+        """Bytes of all images as float32 in memory, at ``side`` pixels a side."""
+        return self.count * side**2 * 3 * FLOAT
+
     def folder(self, root: Path) -> Path:
         """Where these images lie below ``root``."""
         text = json.dumps(asdict(self), sort_keys=True)
@@ -68,6 +75,7 @@ def make(images: Images, root: Path, say: Callable[[str], None] = lambda text: N
     folder = images.folder(root)
     if (folder / MARK).is_file():
         return folder
+    say(f"making {images.count:,} images")
     making = folder.with_name(folder.name + ".partial")
     shutil.rmtree(making, ignore_errors=True)  # of a killed run
     names = [f"class_{c:02}" for c in range(images.classes)]
@@ -79,7 +87,7 @@ def make(images: Images, root: Path, say: Callable[[str], None] = lambda text: N
         pixels = _image(patterns[c], images, i)
         path = making / names[c] / f"{i // images.classes:06}.jpg"
         Image.fromarray(pixels).save(path, quality=90)
-        if i % 1000 == 999:
+        if (i + 1) % max(1000, images.count // 10) == 0:
             say(f"{i + 1:,} of {images.count:,} images made")
     (making / MARK).write_text(json.dumps(asdict(images)))
     os.rename(making, folder)

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from logparse.errors import LogparseError, UsageError
 from logparse.replay.network import CannotRebuildError, Network, rebuild
-from logparse.replay.trainer import NO_GPU, environment, need_tensorflow
+from logparse.replay.process import NO_GPU, Say, environment, need_tensorflow
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 DEFAULT_BATCH = 32
 """Keras's own, where a log does not tell its batch size."""
 
+MANY = 10
+"""Steps from which the quickest and the slowest tenth are left out of what is told."""
 
 ALIKE = 1.3
 """Ratio of times up to which they are taken for the same."""
@@ -88,6 +91,7 @@ def like(
     device: str = "auto",
     keras: str = "keras",
     seconds: float = 10.0,
+    say: Say = lambda text: None,
 ) -> Likeness:
     """Rebuild the network of a log, and time it on data held in memory.
 
@@ -97,6 +101,7 @@ def like(
         device: ``auto``, ``cpu`` or ``gpu``.
         keras: ``keras`` (3) or ``tf-keras``.
         seconds: how long to repeat the step.
+        say: gets a line about what goes on.
 
     Raises:
         LogparseError: the log cannot be read, or its network cannot be rebuilt.
@@ -111,6 +116,7 @@ def like(
         run = _run(analysis)
         guesses = list(network.guesses)
         batch = _batch(run, batch_size, guesses)
+        say(f"timing {_size(network)}: seconds, or minutes for a large one")
         found = _measured(network, batch, device, keras, seconds)
     except CannotRebuildError as error:
         raise CannotRebuildError(
@@ -233,21 +239,29 @@ def text(found: Likeness) -> str:
     from logparse.reports.safe import visible
     from logparse.reports.terminal import WIDTH
 
-    layers = found.network.layers
-    total = sum(layer.parameters or 0 for layer in layers)
     shape = " x ".join(map(str, found.network.shape))
-    # A pause of the machine in one step says nothing of the others.
-    low, high = np.quantile(found.step_seconds, [0.1, 0.9])
     paragraphs = [
-        f"{found.log}: {len(layers)} layers with {total:,} parameters on inputs of {shape}, "
-        f"{found.batch} samples a step.",
+        f"{found.log}: {_size(found.network)} on inputs of {shape}, {found.batch} samples a step.",
         f"Computing alone, data in memory, on {found.device}: {_time(found.step_here)} a step "
-        f"({_time(low)} to {_time(high)} in eight of ten of {len(found.step_seconds)} steps), "
-        f"{_time(found.epoch_here)} an epoch of {found.steps:,} {found.counts}.",
+        f"({_spread(found.step_seconds)}), {_time(found.epoch_here)} an epoch of {found.steps:,} "
+        f"{found.counts}.",
         _compared(found),
         *(f"Guessed: {guess}." for guess in found.guesses),
     ]
     return "\n".join(line for one in paragraphs for line in wrap(visible(one), WIDTH))
+
+
+def _size(network: Network) -> str:
+    total = sum(layer.parameters or 0 for layer in network.layers)
+    return f"{len(network.layers)} layers with {total:,} parameters"
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    """Between which times steps lie: of many, most, since a pause of one says nothing of others."""
+    if len(seconds) < MANY:
+        return f"{_time(min(seconds))} to {_time(max(seconds))} in {len(seconds)} steps"
+    low, high = np.quantile(seconds, [0.1, 0.9])
+    return f"{_time(low)} to {_time(high)} in eight of ten of {len(seconds):,} steps"
 
 
 def _compared(found: Likeness) -> str:

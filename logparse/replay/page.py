@@ -69,9 +69,13 @@ def _verdict(scores: Sequence[Score]) -> str:
 
 
 def _table(scores: Sequence[Score]) -> Table:
-    cells = zip(*(cells_of(score) for score in scores), strict=True)
-    columns = [Column(head, list(cell), left=True) for head, cell in zip(HEAD, cells, strict=True)]
-    return Table("Score", columns, keys=2, legend=[" ".join(LEGEND.split())])
+    """The score of a run, without its name."""
+    cells = zip(*(cells_of(score)[1:] for score in scores), strict=True)
+    columns = [
+        Column(head, list(cell), left=head in ("from", "law", "findings"))
+        for head, cell in zip(HEAD[1:], cells, strict=True)
+    ]
+    return Table("Score", columns, legend=[LEGEND])
 
 
 def _curves(analysis: Analysis, truth: pl.DataFrame) -> Section:

@@ -19,11 +19,20 @@ SCALES = ("smoke", "small", "full")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a run takes: bytes on disk beside its images, these, bytes for a cache in memory."""
+    """What a run takes: bytes on disk beside its images, these, bytes of data kept in memory."""
 
     disk: int
     images: Images | None = None
     memory: int = 0
+
+
+RECORDS = 2_000_000
+"""Bytes of what a short training leaves: its log, events and truth."""
+
+
+def held(images: Images) -> Need:
+    """What a run takes that keeps its images in memory as they are."""
+    return Need(RECORDS, images, images.decoded(images.side))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,30 +7,45 @@ from collections.abc import Sequence
 from typing import Any
 
 from logparse.replay.scoring import Part, Score
+from logparse.reports.layout import wrap
+from logparse.reports.terminal import WIDTH
+from logparse.reports.words import share
 
 SCHEMA_VERSION = "1.0"
 """Of the JSON. 1.0: the first."""
 
 HEAD = ("run", "from", "law", "bounds", "band", "means", "times", "step", "waits", "findings")
 
-LEGEND = """\
-law: of the averages, as found; "left open" if the log does not tell. bounds, band, means, times:
-how many of the true values of batch intervals, epochs and durations lie within what logparse says;
-a band should hold 95 %. step: error of the time a step. waits: true share of the time that training
-waited for input. findings: those found; "missing" ones were expected, "unexpected" ones not,
-"wrong" ones the truth denies."""
+LEGEND = (
+    'law: of the averages, as found; "left open" if the log does not tell. bounds, band, means, '
+    "times: how many of the true values of batch intervals, epochs and durations lie within what "
+    "logparse says; a band should hold 95 %. step: error of the time a step. waits: true share of "
+    "the time that training waited for input. findings: those found; missing ones were expected, "
+    "unexpected ones not, wrong ones the truth denies."
+)
 
 
 def text(scores: Sequence[Score]) -> str:
-    """A table, one line a run and source, and what its columns mean."""
+    """A table, a line for each source of each run, and what its columns mean."""
     rows = [HEAD, *(cells_of(score) for score in scores)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD) - 1)]
-    lines = []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    widths = [max(len(row[i]) for row in rows) for i in range(1, len(HEAD) - 1)]
+    lines = [_line(HEAD, widths)]
+    for row, before in zip(rows[1:], rows, strict=False):
+        lines += [row[0]] if row[0] != before[0] else []
+        line = _line(row, widths)
+        if len(line) <= WIDTH:
+            lines.append(line)
+        else:  # what was found, below
+            lines += [_line((*row[:-1], ""), widths), *wrap(row[-1], WIDTH, indent=" " * 10)]
     good = sum(score.good for score in scores)
-    return "\n".join([*lines, "", f"{good} of {len(scores)} readings as they should be.", LEGEND])
+    said = f"{good} of {len(scores)} readings as they should be."
+    return "\n".join([*lines, "", said, *wrap(LEGEND, WIDTH)])
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """The cells of a row but the first, indented."""
+    cells = [cell.ljust(width) for cell, width in zip(row[1:], widths, strict=False)]
+    return "  ".join(["", *cells, row[-1]]).rstrip()
 
 
 def document(scores: Sequence[Score]) -> str:
@@ -60,9 +75,7 @@ def cells_of(score: Score) -> tuple[str, ...]:
 
 
 def _part(part: Part) -> str:
-    if part.share is None:
-        return ""
-    return "all" if part.inside == part.of else f"{100 * part.share:.1f} % of {part.of}"
+    return share(part.inside, part.of) if part.of else ""
 
 
 def _findings(score: Score) -> str:

@@ -83,7 +83,6 @@ class Training:
 
     def images(self, wanted: images.Images) -> Path:
         """Their folder, made on first use."""
-        self.say(f"making {wanted.count:,} images")
         return images.make(wanted, self._images_root, self.say)
 
     def weights(self) -> str | None:
@@ -136,10 +135,17 @@ def read_image(path: str, side: int) -> Any:
         return np.asarray(file, np.float32) / 127.5 - 1
 
 
-def load(folder: Path, side: int) -> tuple[Any, Any]:
-    """All images of a folder in memory, and their class numbers."""
+def load(folder: Path, side: int, order: Any = None) -> tuple[Any, Any]:
+    """All images of a folder in memory, and their class numbers.
+
+    In the order of their files, or so that the first is number ``order[0]`` of these, and so on.
+    """
     paths, labels = images.files(folder)
-    return np.stack([read_image(path, side) for path in paths]), np.array(labels)
+    order = range(len(paths)) if order is None else order
+    x = np.empty((len(paths), side, side, 3), np.float32)
+    for row, i in zip(x, order, strict=True):
+        row[:] = read_image(paths[i], side)
+    return x, np.array([labels[i] for i in order])
 
 
 def batches(x: Any, y: Any, size: int, order: Callable[[], Any]) -> Iterator[tuple[Any, Any]]:

@@ -79,7 +79,7 @@ def test_waiting_and_computing_add_up(trained: Path) -> None:
 
 
 def test_waiting_is_seen(trained: Path) -> None:
-    """A generator that sleeps 20 ms a batch: training waits for it, and computes less."""
+    """A generator that sleeps 0.1 s a batch: training waits for it, and computes less."""
     truth = pl.read_parquet(trained / "slow.parquet")[1:]
     assert truth["wait"].sum() / (truth["end"] - truth["start"]).sum() > 0.5
 

@@ -117,15 +117,15 @@ def alone(kind: str) -> dict[str, list[float]]:
 
 
 def slow() -> None:
-    """Waiting for input: a generator that takes 20 ms a batch."""
+    """Waiting for input: a generator that takes far longer for a batch than the model does."""
 
     def sleepy() -> Any:
         while True:
-            time.sleep(0.02)
+            time.sleep(0.1)
             yield X[:32], Y[:32]
 
     recorder = BatchRecorder(FOLDER / "slow.parquet")
-    build("plain").fit(sleepy(), steps_per_epoch=20, verbose=0, callbacks=[recorder])
+    build("plain").fit(sleepy(), steps_per_epoch=10, verbose=0, callbacks=[recorder])
 
 
 def outer() -> None:

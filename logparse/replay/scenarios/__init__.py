@@ -15,3 +15,8 @@ def scenario(name: str) -> Scenario:
     module = import_module(f"logparse.replay.scenarios.{name.replace('-', '_')}")
     found: Scenario = module.SCENARIO
     return found
+
+
+def all_scenarios() -> list[Scenario]:
+    """All scenarios."""
+    return [scenario(name) for name in NAMES]

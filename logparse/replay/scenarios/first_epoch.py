@@ -16,7 +16,7 @@ import numpy as np
 
 from logparse.replay import images
 from logparse.replay.images import Images
-from logparse.replay.scenario import Need, Scenario, Settings, Variant
+from logparse.replay.scenario import RECORDS, Need, Scenario, Settings, Variant
 from logparse.replay.training import Training, read_image
 
 CLASSES = 8
@@ -28,6 +28,12 @@ TRAINABLE = 50
 def _images(settings: Settings) -> Images:
     count = (settings["steps"] + settings["validation_steps"]) * settings["batch"]
     return Images(count, CLASSES, settings["file_side"], strength=0.6, seed=settings["seed"])
+
+
+def _need(settings: Settings) -> Need:
+    wanted = _images(settings)
+    kept = wanted.decoded(settings["side"]) if settings["cache"] else 0
+    return Need(RECORDS, wanted, memory=kept)
 
 
 class Reader:
@@ -179,5 +185,5 @@ SCENARIO = Scenario(
     },
     seconds={"smoke": 10, "small": 120, "full": 36_000},
     train=train,
-    need=lambda settings: Need(3_000_000, _images(settings)),
+    need=_need,
 )

@@ -15,11 +15,8 @@ import numpy as np
 
 from logparse.replay import images
 from logparse.replay.images import Images
-from logparse.replay.scenario import Need, Scenario, Settings, Variant
+from logparse.replay.scenario import RECORDS, Need, Scenario, Settings, Variant
 from logparse.replay.training import Training
-
-FLOAT = 4
-"""Bytes of a float32."""
 
 
 def _images(settings: Settings) -> Images:
@@ -32,17 +29,12 @@ def _images(settings: Settings) -> Images:
     )
 
 
-def cache_bytes(settings: Settings) -> int:
-    """What the decoded images of an epoch take, wherever they are kept."""
-    return int(settings["images"] * settings["side"] ** 2 * 3 * FLOAT)
-
-
 def _need(settings: Settings) -> Need:
-    size = cache_bytes(settings)
-    kept = settings["pipeline"]
+    wanted, kept = _images(settings), settings["pipeline"]
+    size = wanted.decoded(settings["side"])
     return Need(
-        2_000_000 + (size if kept == "cache file" else 0),
-        _images(settings),
+        RECORDS + (size if kept == "cache file" else 0),
+        wanted,
         memory=size if kept == "cache memory" else 0,
     )
 
@@ -86,7 +78,8 @@ def _dataset(run: Training, folder: Path) -> Any:
 
 def train(run: Training) -> None:
     """One fit with the pipeline, then the sizes."""
-    folder = run.images(_images(run.settings))
+    wanted = _images(run.settings)
+    folder = run.images(wanted)
     keras = run.keras
     base = run.application("MobileNet", input_shape=(run.side, run.side, 3), alpha=run.alpha)
     base.trainable = False
@@ -106,7 +99,7 @@ def train(run: Training) -> None:
     data = _generator(run, folder) if run.pipeline == "generator" else _dataset(run, folder)
     run.fit(model, data, epochs=run.epochs)
     jpeg = images.size_on_disk(folder)
-    run.facts |= {"jpeg_bytes": jpeg, "decoded_bytes": cache_bytes(run.settings)}
+    run.facts |= {"jpeg_bytes": jpeg, "decoded_bytes": wanted.decoded(run.side)}
     if run.pipeline == "cache file":
         run.facts["cache_file_bytes"] = images.size_on_disk(cache)
         run.facts["cache_to_jpeg"] = run.facts["cache_file_bytes"] / jpeg
