@@ -111,6 +111,7 @@ class Rule(NamedTuple):
 FAMILIES = (
     "averages",
     "comparison",
+    "epoch_values",
     "first_epoch",
     "input",
     "learning",

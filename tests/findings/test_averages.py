@@ -14,6 +14,7 @@ from made import made_epochs, training
 
 import logparse
 import logparse.findings.averages
+import logparse.findings.epoch_values
 from logparse.findings.jumps import averages, higher_is_better, jumps
 from logparse.findings.registry import RULES, Finding, Tables, explain
 from logparse.tables import TABLES, frame
