@@ -40,7 +40,8 @@ def _chance(probability: float) -> str:
 
 def _rarity(jump: Jump) -> str:
     """How rare the remainder is by chance, and how rare it must be to be called real."""
-    text = f"probability {_chance(jump.probability)}; called real from {_chance(jump.limit)}"
+    own, limit = _chance(jump.probability), _chance(jump.limit)
+    text = f"probability {own}; real is only what is below {limit}"
     if jump.looked_at > 1:
         text += f", as {jump.looked_at:,} boundaries of the run were looked at"
     return text
