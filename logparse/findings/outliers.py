@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from logparse.reading.records import Floats
 
 Bools = NDArray[np.bool_]
 
-FEWEST = 4
+FEWEST = 3
 """Like epochs, the judged one among them, below which none is called slow."""
 
 SLOWER = 1.05
@@ -26,11 +27,18 @@ SLOWER = 1.05
 SECOND = 1.0
 """Keras prints whole seconds; an epoch slower by less is not reported."""
 
+ROUNDED = 7
+"""Like epochs from which rounded times that are the same tell that the true ones are alike."""
+
 CLEAR = 1.36
 """From this many times its baseline an epoch needs less proof, if the others are alike."""
 
-ALIKE = 0.1
-"""Standard deviation of the others, as a share of their mean, up to which they are alike."""
+CLEAR_LONG = 1.38
+"""The same in a long run, where the slowest of many epochs is farther away by chance."""
+
+ALIKE = 0.066
+"""Standard deviation of the others of a long run, as a share of the baseline, up to which they are
+alike."""
 
 WARM = 1.3
 """The first epoch is one of the others unless it takes this many times their median."""
@@ -53,24 +61,45 @@ SEVERAL = 3
 ENOUGH = 5000
 """Ranks of a longer run that tell its tails."""
 
-FAR = 0.001
+FAR = 0.0007
 """Share of flat runs with heavy tails in which an epoch may stand out by its distance alone."""
 
-# By number of like epochs, standard deviations of the others: for one slow epoch that is clear,
-# for each of several, and the standard deviation up to which the others are alike.
-_CLEAR: dict[int, tuple[float, float, float]] = {
-    4: (12.0, np.inf, 0.04),
-    5: (8.0, np.inf, 0.07),
-    6: (6.1, np.inf, 0.08),
-    7: (5.7, 10.2, ALIKE),
-    8: (5.5, 7.7, ALIKE),
-    9: (5.2, 6.5, ALIKE),
-    10: (5.0, 5.8, ALIKE),
-    11: (4.9, 5.3, ALIKE),
-    12: (4.8, 5.0, ALIKE),
-    13: (4.6, 4.7, ALIKE),
-    14: (4.5, 4.5, ALIKE),
-    15: (4.5, 4.2, ALIKE),
+NEAR = 0.037
+"""The same for an epoch that is clear, of a long run."""
+
+
+MOST = 50.0
+"""Log likelihood beyond which it is sure which noise it is."""
+
+
+class Clear(NamedTuple):
+    """When an epoch of a short run is clearly slow; standard deviations are those of the others."""
+
+    factor: float
+    """Times the mean of the others that it takes at least."""
+    one: float
+    """Standard deviations from them, if it is the only one."""
+    several: float
+    """The same of each of several."""
+    alike: float
+    """Standard deviation, as a share of their mean, up to which the others are alike."""
+
+
+# By number of like epochs.
+_CLEAR = {
+    3: Clear(1.39, 0.0, np.inf, 0.011),
+    4: Clear(1.42, 9.0, np.inf, 0.039),
+    5: Clear(CLEAR, 7.0, np.inf, 0.064),
+    6: Clear(CLEAR, 5.5, np.inf, 0.077),
+    7: Clear(CLEAR, 5.5, 10.2, 0.085),
+    8: Clear(CLEAR, 5.5, 7.7, 0.0825),
+    9: Clear(CLEAR, 5.5, 6.5, 0.08),
+    10: Clear(CLEAR, 5.5, 5.8, 0.08),
+    11: Clear(CLEAR, 6.0, 6.0, 0.08),
+    12: Clear(CLEAR, 6.0, 6.0, 0.08),
+    13: Clear(CLEAR, 6.0, 6.0, 0.075),
+    14: Clear(CLEAR, 6.0, 6.0, 0.0725),
+    15: Clear(CLEAR, 6.0, 6.0, 0.0725),
 }
 # The same for one, two and three slow epochs by their distance alone, from heavy tails.
 _FAR: dict[int, tuple[float, ...]] = {
@@ -88,8 +117,6 @@ _FAR: dict[int, tuple[float, ...]] = {
 }
 # Residuals from a local median, in standard deviations, that 0.5 % of flat Gaussian runs pass.
 _LONG_LIMITS = ((15, 20, 50, 300, 1000, 10_000, 100_000), (5.4, 4.9, 4.5, 4.6, 4.9, 5.4, 6.0))
-# Log likelihood by which noise may look more like heavy tails than Gaussian, and still be alike.
-_NOT_HEAVY = ((12, 20, 30, 50, 100, 200), (-1.4, -1.0, -0.9, -0.7, 0.0, 2.0))
 # Trial scales of Student's t of 3 degrees, in standard deviations of a sample.
 _SCALES = np.geomspace(0.2, 1.2, 14)
 
@@ -156,11 +183,11 @@ def _against_others(seconds: Floats, half: float, first: float) -> tuple[Floats,
 def _margin(ranked: Floats, r: int, half: float, first: float) -> tuple[float, float]:
     """Median of all but the ``r`` slowest, and the seconds above it from which these are slow."""
     n = len(ranked)
-    others, least = ranked[: n - r], float(ranked[n - r])
+    others = ranked[: n - r]
     middle = float(np.median(others))
     far, near = np.inf, np.inf
     coarse = half / 3**0.5
-    if n >= FEWEST:
+    if n in _FAR:
         spread = max(float(others.std(ddof=1)), coarse)
         far = float(others.mean()) + _FAR[n][r - 1] * spread + 2 * half
     if first <= WARM * middle:
@@ -168,22 +195,30 @@ def _margin(ranked: Floats, r: int, half: float, first: float) -> tuple[float, f
     if n >= FEWEST:
         # Rounding is noise, of which a deviation of the others has its part, or it is certain.
         spread = float(others.std(ddof=1))
-        near = min(
-            _clear(others, n, r, max(spread, coarse)),
-            _clear(others, n, r, spread) + 2 * half,
-        )
-    if near < least <= far and _heavy(others, 2 * half):
-        near = np.inf
+        near = _clear(others, n, r, max(spread, coarse))
+        if n >= ROUNDED:
+            near = min(
+                _clear(others, n, r, max(spread, coarse), coarse),
+                _clear(others, n, r, spread) + 2 * half,
+            )
     return middle, min(far, near) - middle
 
 
-def _clear(others: Floats, n: int, r: int, spread: float) -> float:
-    """Seconds from which each of ``r`` among ``n`` epochs is clearly slow; inf where none is."""
+def _clear(others: Floats, n: int, r: int, spread: float, coarse: float = 0.0) -> float:
+    """Seconds from which each of ``r`` among ``n`` epochs is clearly slow; inf where none is.
+
+    Args:
+        others: the epochs that are not slow.
+        n: number of epochs.
+        r: number of slow ones.
+        spread: standard deviation of the others.
+        coarse: part of it that is the rounding of their times.
+    """
     mean = float(others.mean())
-    one, several, alike = _CLEAR[n]
-    if spread > alike * mean:
+    clear = _CLEAR[n]
+    if spread > math.hypot(clear.alike * mean, coarse):
         return np.inf
-    return max(CLEAR * mean, mean + (one if r == 1 else several) * spread)
+    return max(clear.factor * mean, mean + (clear.one if r == 1 else clear.several) * spread)
 
 
 def _beyond_residuals(rest: Floats, level: Floats, baseline: Floats, unit: float) -> Floats:
@@ -203,28 +238,28 @@ def _beyond_residuals(rest: Floats, level: Floats, baseline: Floats, unit: float
         return margin
     excess, _ = _gaussian_over_heavy(level[inner] - float(np.median(level[inner])), unit)
     _, scale = _gaussian_over_heavy(rest[inner], unit)
-    # The tail of Student's t of 3 degrees is 1.1 / t^3. Noise that has it looks like Gaussian noise
-    # by a factor of x in at most one of x runs, so these may be judged more freely.
-    share = min(FAR * math.exp(min(max(excess, 0.0), 50.0)), 1.0)
-    far = (1.1 * n / share) ** (1 / 3) * scale + unit
-    near = (CLEAR - 1) * baseline
-    clear = (rest > near) & (float(rest[inner].std()) < ALIKE * baseline)
+    # Noise with heavy tails looks Gaussian by a factor of x in at most one of x runs, so runs that
+    # do may be judged more freely.
+    far = _beyond_tail(n, min(FAR * math.exp(min(max(excess, 0.0), MOST)), 1.0), scale) + unit
+    surely = (CLEAR_LONG - 1) * baseline
+    clear = rest > np.maximum(margin, surely)
+    # The epochs are rounded, and so is their baseline.
+    alike = float(rest[inner].var()) < (ALIKE * baseline) ** 2 + unit**2 / 6
     # Several clear ones are no tail, and what lies between them and the others is theirs.
-    others = inner if clear.sum() >= SEVERAL else ~clear
-    if clear.any() and _heavy(level[others], unit):
-        clear[:] = False
-    near = np.where(clear, near, np.inf)
+    others = level[inner if clear.sum() >= SEVERAL else ~clear]
+    excess, scale = _gaussian_over_heavy(others - float(np.median(others)), unit)
+    near = _beyond_tail(n, NEAR * math.exp(min(max(excess, -MOST), MOST)), scale)
+    near = np.where(alike, np.maximum(surely, near), np.inf)
     limit: Floats = np.maximum(margin, np.minimum(far, near))
     return limit
 
 
-def _heavy(others: Floats, unit: float) -> bool:
-    """Whether the others look drawn from heavy tails; a few never do."""
-    n = len(others) + 1
-    if n < _NOT_HEAVY[0][0]:
-        return False
-    excess, _ = _gaussian_over_heavy(others - float(np.median(others)), unit)
-    return excess < float(np.interp(n, *_NOT_HEAVY))
+def _beyond_tail(n: int, share: float, scale: float) -> float:
+    """Distance that some of ``n`` epochs passes in this share of runs with heavy tails.
+
+    The tail of Student's t of 3 degrees is 1.1 / t^3.
+    """
+    return float((1.1 * n / share) ** (1 / 3) * scale)
 
 
 def _gaussian_over_heavy(rest: Floats, unit: float) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from logparse.findings.gaps import FEWEST_GAPS, GAP, Gaps, all_gaps
 from logparse.findings.outliers import (
     ALIKE,
     CLEAR,
+    CLEAR_LONG,
     FEWEST,
     LONG,
     SECOND,
@@ -46,9 +47,11 @@ MOST = 0.8
         f"if it takes no {WARM:g} times as long as the others; LP202 judges that one. Below {LONG} "
         "the baseline is the median of the others, from there on that of the "
         f"{WINDOW} epochs around it, after a straight drift is taken off. Two ways to stand out. "
-        f"Clear: at least {100 * (CLEAR - 1):.0f} % slower, the others alike (their standard "
-        f"deviation at most {100 * ALIKE:.0f} % of their mean, down to 4 % for the fewest) and not "
-        "drawn from heavy tails, and 4.5 (many epochs) to 12 (four epochs) such deviations away. "
+        f"Clear: at least {100 * (CLEAR - 1):.0f} % slower (39 and 42 % of three and four epochs, "
+        f"{100 * (CLEAR_LONG - 1):.0f} % from {LONG} on), the others alike (their standard "
+        f"deviation at most {100 * ALIKE:.1f} % of their mean, 8 % below {LONG} epochs, 4 % of "
+        f"four, 1 % of three), and 5.5 to 9 such deviations away; from {LONG} epochs on farther "
+        "the more the others look drawn from heavy tails. "
         "Far: 17 deviations away (47 for four epochs), so that no heavy tail (Student's t of 3 "
         "degrees) explains it; less, down to 4.5, the surer a longer run is that it has no such "
         "tail. The limits let 1 % of flat runs or "
