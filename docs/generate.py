@@ -154,7 +154,10 @@ def findings_page() -> str:
     for code, rule in sorted(registry.load().items()):
         text += f"\n## {code} {rule.name}\n\nSeverity: {rule.severity}. {rule.summary}\n\n"
         text += f"How it is computed: {rule.computed}\n\nWhen it is wrong: {rule.wrong_when}\n\n"
-        text += f"What to do: {rule.advice}\n\nSource: {rule.source}\n"
+        text += f"What to do: {rule.advice}\n\n"
+        if settable := registry.thresholds_text(rule):
+            text += f"What can be set: {settable}\n\n"
+        text += f"Source: {rule.source}\n"
     return text
 
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from logparse.again import Again, Part
 from logparse.errors import LogparseError, NotALogError, SourceError, UsageError
+from logparse.findings.thresholds import Thresholds, checked
 from logparse.logs import Failure, Opened, open_logs, open_stream
 from logparse.pipeline import Options, Pipeline
 from logparse.reading.detect import EVENTS, check_name
@@ -217,6 +218,7 @@ def analyze(
     sha256: bool = True,
     restarts: Restarts = "keep",
     events: str | os.PathLike[str] | None = None,
+    thresholds: Thresholds | None = None,
 ) -> Analysis:
     """Read one log and say what happened.
 
@@ -235,6 +237,7 @@ def analyze(
             epochs that it does again).
         events: the TensorBoard events of the same run, where ``log`` is its text: batch values
             and times are then those of the events, and a finding says where the two disagree.
+        thresholds: what is set of rules, like ``{"LP201": {"min-ratio": 1.3}}``.
 
     Raises:
         LogparseError: it cannot be read, holds several logs, or an option makes no sense.
@@ -244,7 +247,17 @@ def analyze(
         >>> analysis.runs["law"].to_list()
         ['mean of means, true end']
     """
-    options = options_of(reader, law, keras, batch_size, select, ignore, sha256, restarts=restarts)
+    options = options_of(
+        reader,
+        law,
+        keras,
+        batch_size,
+        select,
+        ignore,
+        sha256,
+        restarts=restarts,
+        thresholds=thresholds,
+    )
     found = _single(log, options)
     if events is None:
         return found
@@ -348,6 +361,7 @@ def options_of(
     sha256: bool = True,
     progress: Progress | None = None,
     restarts: Restarts = "keep",
+    thresholds: Thresholds | None = None,
 ) -> Options:
     """The keywords of ``analyze`` as checked options.
 
@@ -364,9 +378,21 @@ def options_of(
         raise UsageError("a batch holds at least one sample")
     if restarts not in RESTARTS:
         raise UsageError(f"restarts is one of {', '.join(RESTARTS)}, not {restarts!r}")
+    for code, numbers in (thresholds or {}).items():
+        for name, number in numbers.items():
+            checked(code, name, number)
     chosen = tuple(select) if select is not None else None
     return Options(
-        reader, law, keras, batch_size, chosen, tuple(ignore), sha256, progress, restarts
+        reader,
+        law,
+        keras,
+        batch_size,
+        chosen,
+        tuple(ignore),
+        sha256,
+        progress,
+        restarts,
+        thresholds,
     )
 
 
@@ -438,7 +464,7 @@ def _judged(tables: dict[str, pl.DataFrame], options: Options) -> dict[str, pl.D
     from logparse.findings.unjudged import unjudged
 
     small = Tables(**{name: tables[name] for name in Tables.__dataclass_fields__})
-    found = find(small, select=options.select, ignore=options.ignore)
+    found = find(small, select=options.select, ignore=options.ignore, thresholds=options.thresholds)
     silent = [one for one in unjudged(small) if chosen(one.code, options.select, options.ignore)]
     return {
         "findings": frame("findings", _columns("findings", found)),

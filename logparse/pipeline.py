@@ -25,6 +25,7 @@ from logparse.training.untangle import worker_name
 if TYPE_CHECKING:
     import polars as pl
 
+    from logparse.findings.thresholds import Thresholds
     from logparse.reading.event_names import Restarts
 
 LOT_EPOCHS = 512
@@ -49,6 +50,8 @@ class Options:
     """Called with a log's name, the bytes read and its size, if known; may raise to stop."""
     restarts: Restarts = "keep"
     """What to do with events of several fits in one folder."""
+    thresholds: Thresholds | None = None
+    """What is set of rules."""
 
 
 @dataclass(slots=True)

@@ -3,7 +3,8 @@
 Any option of a command can be set, under its long name without the dashes: in ``[tool.logparse]``
 of pyproject.toml or at the top of logparse.toml for all commands that have it, in a table named
 after a command for that one, or as ``LOGPARSE_NAME`` in the environment. A flag wins over the
-environment, that over the file, and that over the default.
+environment, that over the file, and that over the default. Thresholds of rules stand in tables
+``rules.CODE``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ NOT_SETTINGS = ("help", "output", "force", "table", "all")
 NOT_IN_FILES = ("exec", "scheduler", "weights")
 """Options that start a program, send work to another machine or fetch something. A settings file
 comes with a folder that somebody else may have made: it must not decide on these."""
+
+RULES = "rules"
+"""Table of a file with the thresholds of rules, a table each."""
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -163,7 +167,11 @@ def _keys_for(
     """
     own: dict[str, Any] = {}
     for key, value in file.held.items():
-        if isinstance(value, dict):
+        if key == RULES:
+            texts = list(_thresholds(value, file))
+            if texts and "threshold" in known:
+                yield "threshold", texts
+        elif isinstance(value, dict):
             _check_table(key, value, file)
             own = value if key == name else own
         elif key not in known:
@@ -172,6 +180,21 @@ def _keys_for(
             _check_safe(key, file)
             yield key, value
     yield from own.items()
+
+
+def _thresholds(rules: Any, file: File) -> Iterator[str]:
+    """The tables of thresholds as the option ``--threshold`` takes them."""
+    from logparse.findings.thresholds import checked
+
+    for code, numbers in rules.items() if isinstance(rules, dict) else ((RULES, rules),):
+        if not isinstance(numbers, dict):
+            raise UsageError(f"{file.path}: {code} is no table of thresholds, like [rules.LP201]")
+        for name, number in numbers.items():
+            try:
+                checked(code, name, number)
+            except UsageError as error:
+                raise UsageError(f"{file.path}: {error}") from None
+            yield f"{code}.{name}={number!r}"
 
 
 def _check_table(key: str, table: dict[str, Any], file: File) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -247,3 +248,54 @@ def test_a_limit_in_the_file_fails_a_comparison(run: Run) -> None:
     assert run("compare", "old.log", "new.log", "--fail-if-slower", "80%").code == 0
     Path("logparse.toml").write_text("[compare]\nfail-if-slower = 5\n")
     assert "fail-if-slower: '5' is not a percentage like 5%" in run("compare", "a", "b").err
+
+
+def slow(run: Run, *args: str) -> list[dict[str, float]]:
+    """Findings of a log whose sixth epoch took 40 s, the others 20."""
+    write_log(Path("slow.log"), [20, 20, 20, 20, 20, 40, 20, 20])
+    told = json.loads(run("slow.log", "--select", "LP201", "--format", "json", *args).out)
+    return [log_finding for log in told["logs"] for log_finding in log["findings"]]
+
+
+def test_thresholds_of_a_rule_are_raised_in_a_file_or_by_a_flag(run: Run) -> None:
+    (found,) = slow(run)
+    assert found["threshold"] < 30
+    pyproject("[tool.logparse.rules.LP201]\nmin-ratio = 1.9\nmin-seconds = 5\n")
+    (found,) = slow(run)
+    assert found["threshold"] == pytest.approx(1.9 * found["baseline"])
+    pyproject("[tool.logparse.rules.LP201]\nmin-ratio = 3\n")
+    assert slow(run) == []
+    assert len(slow(run, "--threshold", "LP201.min-seconds=15")) == 1
+    assert "LP201.min-ratio=3" in run("settings").out
+    assert "min-ratio = 1.05 (times its baseline)" in run("explain", "LP201").out
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("[tool.logparse.rules]\nLP201 = 2\n", "LP201 is no table of thresholds"),
+        ("[tool.logparse.rules.LP299]\nx = 2\n", "no finding has the code LP299"),
+        ("[tool.logparse.rules.LP201]\nfactor = 2\n", "LP201 has no threshold factor; it has min-"),
+        ("[tool.logparse.rules.LP101]\nfactor = 2\n", "LP101 has no threshold factor; it has none"),
+        ("[tool.logparse.rules.LP201]\nmin-ratio = 1\n", "LP201.min-ratio: 1 is below 1.05"),
+        ("[tool.logparse.rules.LP201]\nmin-ratio = nan\n", "nan is no finite number"),
+        ("[tool.logparse.rules.LP201]\nmin-ratio = true\n", "True is not a number"),
+        ("rules = 3\n", "rules is no table of thresholds"),
+    ],
+)
+def test_a_threshold_that_makes_no_sense_is_named_with_its_file(
+    run: Run, table: str, message: str
+) -> None:
+    pyproject(table)
+    result = run("cut.log")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("logparse: ")
+    assert "pyproject.toml: " in result.err
+    assert message in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["LP201", "LP201.min-ratio", "min-ratio=2", "LP201.min-ratio=x"])
+def test_a_threshold_that_is_none_is_refused(run: Run, text: str) -> None:
+    result = run("cut.log", "--threshold", text)
+    assert (result.code, result.err.count("\n")) == (2, 1)

@@ -74,6 +74,13 @@ def codes_options(parser: Parser) -> None:
     parser.option(
         "--ignore", metavar="CODES", action="append", help="Not these findings; can be given again."
     )
+    parser.option(
+        "--threshold",
+        metavar="CODE.NAME=NUMBER",
+        action="append",
+        help="Raise a threshold of a rule, as in LP201.min-ratio=1.3 (see logparse explain); "
+        "can be given again.",
+    )
 
 
 def writing_options(parser: Parser) -> None:
@@ -110,10 +117,17 @@ def given_analysis(given: Namespace) -> dict[str, Any]:
     """Those options of ``reading_options`` and ``codes_options`` that were given.
 
     Raises:
-        UsageError: as of ``given_codes``.
+        UsageError: as of ``given_codes`` and ``as_thresholds``.
     """
-    codes = {"select": given_codes(given.select), "ignore": given_codes(given.ignore)}
-    return given_reading(given) | {name: value for name, value in codes.items() if value}
+    rules: dict[str, Any] = {
+        "select": given_codes(given.select),
+        "ignore": given_codes(given.ignore),
+    }
+    if given.threshold:
+        from logparse.findings.thresholds import as_thresholds
+
+        rules["thresholds"] = as_thresholds(given.threshold)
+    return given_reading(given) | {name: value for name, value in rules.items() if value}
 
 
 def tripping(fail_on: str) -> tuple[str, ...]:

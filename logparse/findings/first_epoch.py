@@ -10,6 +10,7 @@ import numpy as np
 from logparse.findings.durations import Series, all_series, excess
 from logparse.findings.outliers import Bools, find_slow
 from logparse.findings.registry import Finding, Severity, Tables, once, rule
+from logparse.findings.thresholds import min_ratio, min_seconds
 from logparse.findings.wording import duration, ratio
 
 FEWEST_AFTER_FIRST = 3
@@ -120,6 +121,7 @@ def _likely(ratio_of_epochs: float, lost: float) -> dict[str, str]:
         "keras-team/keras#14111; warm-up as in Barrett et al., Virtual machine warmup blows hot "
         "and cold, OOPSLA (2017)."
     ),
+    thresholds=(min_ratio(FIRST_SLOWER), min_seconds(START)),
 )
 def slow_first_epoch(tables: Tables) -> Iterator[Finding]:
     """LP202."""

@@ -17,6 +17,7 @@ from logparse.findings.first_epoch import STORAGE, SlowFirst, slow_firsts
 from logparse.findings.model import samples_of
 from logparse.findings.networks import arithmetic, networks
 from logparse.findings.registry import Finding, Tables, first_lines, once, rule
+from logparse.findings.thresholds import min_ratio, min_seconds
 from logparse.findings.wording import count, duration, long_duration, rounded
 from logparse.training.step_times import FEWEST_STEPS, OUTLYING, SLOW
 
@@ -232,6 +233,7 @@ def _uneven(tables: Tables) -> Iterator[Finding]:
         "from which it pays. A cache in memory must fit; one in a file is there for the next run."
     ),
     source="tf.data guide, Better performance with the tf.data API: dataset.cache().",
+    thresholds=(min_seconds(WORTH, "seconds that filling the cache took"),),
 )
 def filled_cache(tables: Tables) -> Iterator[Finding]:
     """LP402."""
@@ -293,6 +295,7 @@ def _pays(first: SlowFirst, n: int) -> str:
         "turn. Else time the augmentation of single samples, and look for large files."
     ),
     source="keras OrderedEnqueuer and tf.data interleave hand out batches in order.",
+    thresholds=(min_ratio(SLOW, "times a usual step"),),
 )
 def slow_kind_of_step(tables: Tables) -> Iterator[Finding]:
     """LP404."""

@@ -14,6 +14,7 @@ from logparse.findings.changes import (
 from logparse.findings.durations import Series, all_series
 from logparse.findings.outliers import SECOND
 from logparse.findings.registry import Finding, Tables, once, rule
+from logparse.findings.thresholds import min_ratio, min_seconds
 from logparse.findings.wording import duration, ratio
 
 MOST_REPORTED = 5
@@ -48,6 +49,7 @@ MOST_REPORTED = 5
         "Signal Processing 167 (2020): the library ruptures, KernelCPD; Barrett et al., Virtual "
         "machine warmup blows hot and cold, OOPSLA (2017)."
     ),
+    thresholds=(min_ratio(1 + CHANGED), min_seconds(SECOND)),
 )
 def level_change(tables: Tables) -> Iterator[Finding]:
     """LP203."""
@@ -89,6 +91,7 @@ def level_change(tables: Tables) -> Iterator[Finding]:
         "memory near its limit, a file that is re-read from its beginning; or heat."
     ),
     source="keras-team/keras#13710; Sen, JASA 63 (1968), for slopes by medians.",
+    thresholds=(min_ratio(1 + CHANGED), min_seconds(SECOND)),
 )
 def drift(tables: Tables) -> Iterator[Finding]:
     """LP204."""

@@ -13,6 +13,7 @@ import polars as pl
 from logparse.findings.curves import Curve, all_curves
 from logparse.findings.networks import Network, arithmetic, networks
 from logparse.findings.registry import Finding, Tables, first_lines, once, rows_of, rule
+from logparse.findings.thresholds import min_value
 from logparse.findings.wording import count, duration, long_duration, number, rounded
 
 FEWEST_AT_CHANCE = 3
@@ -182,6 +183,7 @@ def _guess(accuracy: Curve, loss: Curve, network: Network | None) -> _Guess | No
         "Zhang et al., Understanding deep learning requires rethinking generalization, ICLR "
         "(2017): networks with more parameters than samples can learn random labels by heart."
     ),
+    thresholds=(min_value("min-parameters", FAR_MORE, "trainable parameters a sample"),),
 )
 def too_many_parameters(tables: Tables) -> Iterator[Finding]:
     """LP307."""

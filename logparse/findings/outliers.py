@@ -249,8 +249,8 @@ def _beyond_residuals(rest: Floats, level: Floats, baseline: Floats, unit: float
     others = level[inner if clear.sum() >= SEVERAL else ~clear]
     excess, scale = _gaussian_over_heavy(others - float(np.median(others)), unit)
     near = _beyond_tail(n, NEAR * math.exp(min(max(excess, -MOST), MOST)), scale)
-    near = np.where(alike, np.maximum(surely, near), np.inf)
-    limit: Floats = np.maximum(margin, np.minimum(far, near))
+    proven = np.where(alike, np.maximum(surely, near), np.inf)
+    limit: Floats = np.maximum(margin, np.minimum(far, proven))
     return limit
 
 

@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from logparse.findings.thresholds import Threshold, Thresholds, passing
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -106,6 +108,8 @@ class Rule(NamedTuple):
     source: str
     check: Check | None
     """What looks for it in one log; None where it takes several."""
+    thresholds: tuple[Threshold, ...] = ()
+    """What can be set of it."""
 
 
 FAMILIES = (
@@ -136,6 +140,7 @@ def rule(
     wrong_when: str,
     advice: str,
     source: str,
+    thresholds: tuple[Threshold, ...] = (),
 ) -> Callable[[AnyCheck], AnyCheck]:
     """Register the decorated check, or None for a rule about several logs, under ``code``.
 
@@ -147,7 +152,7 @@ def rule(
         if code in RULES:
             raise ValueError(f"{code} is registered twice")
         RULES[code] = Rule(
-            code, name, severity, summary, computed, wrong_when, advice, source, check
+            code, name, severity, summary, computed, wrong_when, advice, source, check, thresholds
         )
         return check
 
@@ -165,10 +170,22 @@ def explain(code: str) -> str:
         ("How it is computed", found.computed),
         ("When it is wrong", found.wrong_when),
         ("What to do", found.advice),
+        ("What can be set", thresholds_text(found)),
         ("Source", found.source),
     )
     text = f"{found.code} {found.name} ({found.severity})\n\n{found.summary}\n"
-    return text + "".join(f"\n{title}\n{body}\n" for title, body in parts)
+    return text + "".join(f"\n{title}\n{body}\n" for title, body in parts if body)
+
+
+def thresholds_text(found: Rule) -> str:
+    """What can be set of a rule, in a sentence; empty if nothing can."""
+    if not found.thresholds:
+        return ""
+    each = [f"{one.name} = {one.least:g} ({one.text})" for one in found.thresholds]
+    return (
+        f"In a settings file, under rules.{found.code}: {', '.join(each)}. These are the defaults; "
+        "they can be raised."
+    )
 
 
 def load() -> dict[str, Rule]:
@@ -186,7 +203,11 @@ def chosen(code: str, select: Iterable[str] | None, ignore: Iterable[str]) -> bo
 
 
 def find(
-    tables: Tables, *, select: Iterable[str] | None = None, ignore: Iterable[str] = ()
+    tables: Tables,
+    *,
+    select: Iterable[str] | None = None,
+    ignore: Iterable[str] = (),
+    thresholds: Thresholds | None = None,
 ) -> list[Finding]:
     """What the rules find, worst first, then by run, epoch and code.
 
@@ -194,11 +215,13 @@ def find(
         tables: the small tables of one log.
         select: codes to look for, or their beginnings (``LP1``); all by default.
         ignore: codes not to look for, or their beginnings.
+        thresholds: numbers by rule and name of the threshold, where not the defaults.
     """
     codes = (tuple(select) if select is not None else None, tuple(ignore))
     found: list[Finding] = []
     for code, one in sorted(load().items()):
         if one.check is not None and chosen(code, *codes):
-            found += one.check(tables)
+            numbers = (thresholds or {}).get(code, {})
+            found += passing(one.check(tables), numbers) if numbers else one.check(tables)
     order = {"error": 0, "warning": 1, "info": 2}
     return sorted(found, key=lambda f: (order[f.severity], f.run or 0, f.epoch or 0, f.code))

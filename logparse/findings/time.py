@@ -25,6 +25,7 @@ from logparse.findings.outliers import (
     find_slow,
 )
 from logparse.findings.registry import Finding, Tables, rule
+from logparse.findings.thresholds import min_ratio, min_seconds, min_value
 from logparse.findings.wording import duration, long_duration, ratio
 
 FEWEST_VALIDATED = 3
@@ -73,6 +74,7 @@ MOST = 0.8
         "25 (1983), with limits by simulation; Hampel's identifier: Davies and Gather, JASA 88 "
         "(1993). docs/rules.md has how often it errs, and what is possible at all."
     ),
+    thresholds=(min_ratio(SLOWER), min_seconds(SECOND)),
 )
 def slow_epoch(tables: Tables) -> Iterator[Finding]:
     """LP201."""
@@ -133,6 +135,7 @@ def _where(series: Series, at: int) -> str:
     wrong_when="Three slow epochs can be evenly spaced by chance in a short run.",
     advice="Look for what runs at that period: a checkpoint, a full evaluation, a log rotation.",
     source="As LP201.",
+    thresholds=(min_ratio(SLOWER), min_seconds(SECOND)),
 )
 def periodic_stall(tables: Tables) -> Iterator[Finding]:
     """LP205."""
@@ -183,6 +186,7 @@ def periodic_stall(tables: Tables) -> Iterator[Finding]:
         "with a larger batch: validation needs no gradients."
     ),
     source="keras-team/tf-keras#640: the time on the last line includes validation.",
+    thresholds=(min_value("min-share", DOMINATES, "share of the epoch"),),
 )
 def validation_dominates(tables: Tables) -> Iterator[Finding]:
     """LP206."""
@@ -241,6 +245,7 @@ def validation_dominates(tables: Tables) -> Iterator[Finding]:
         "loop of one-epoch fits (a model built or loaded in each round)."
     ),
     source="kentsommer/keras-inceptionV4#8; keras-team/keras#13710.",
+    thresholds=(min_value("min-seconds", SECOND, "seconds that the gap takes"),),
 )
 def gap_between_epochs(tables: Tables) -> Iterator[Finding]:
     """LP207."""

@@ -14,7 +14,7 @@ from logparse.findings import changes
 from logparse.findings.changes import find_changes
 from logparse.findings.durations import period_of
 from logparse.findings.outliers import find_slow
-from logparse.findings.registry import Finding, Tables
+from logparse.findings.registry import Finding, Tables, find, load
 from logparse.findings.unjudged import TIMED, unjudged
 from logparse.reading.records import Floats
 from logparse.tables import frame, schema
@@ -366,3 +366,35 @@ def test_what_rounding_can_make_is_not_searched(monkeypatch: pytest.MonkeyPatch)
     assert find_changes(steps, np.full(400, 0.5), 1.0) == []
     with pytest.raises(TypeError):
         find_changes(steps + 20 * (np.arange(400) > 200), np.full(400, 0.5), 1.0)
+
+
+def test_a_raised_threshold_holds_for_changes_downwards_too() -> None:
+    seconds = np.concatenate([np.full(15, 130.0), np.full(15, 100.0)]) + np.arange(30) % 3
+    made = tables(seconds)
+    raised = {name: {"LP203": {"min-ratio": number}} for name, number in (("a", 1.2), ("b", 1.4))}
+    (kept,) = find(made, select=["LP203"], thresholds=raised["a"])
+    assert kept.threshold == pytest.approx((kept.baseline or 0) / 1.2)
+    assert find(made, select=["LP203"], thresholds=raised["b"]) == []
+
+
+def test_every_threshold_defaults_to_what_its_rule_asks_for() -> None:
+    defaults = {
+        f"{code}.{one.name}": one.least for code, r in load().items() for one in r.thresholds
+    }
+    assert defaults == {
+        "LP201.min-ratio": 1.05,
+        "LP201.min-seconds": 1.0,
+        "LP202.min-ratio": 1.5,
+        "LP202.min-seconds": 2.0,
+        "LP203.min-ratio": 1.05,
+        "LP203.min-seconds": 1.0,
+        "LP204.min-ratio": 1.05,
+        "LP204.min-seconds": 1.0,
+        "LP205.min-ratio": 1.05,
+        "LP205.min-seconds": 1.0,
+        "LP206.min-share": 0.5,
+        "LP207.min-seconds": 1.0,
+        "LP307.min-parameters": 1000.0,
+        "LP402.min-seconds": 60.0,
+        "LP404.min-ratio": 1.5,
+    }
