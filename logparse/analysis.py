@@ -451,7 +451,7 @@ def analysis_of(pipeline: Pipeline, again: Again) -> Analysis:
     )
     tables, laws = pipeline.tables()
     again.laws, again.order = laws, pipeline.order
-    shown = tables["metrics"]["metric"].unique().to_list()
+    shown = set(tables["metrics"]["metric"].to_list())
     again.metrics = sorted(shown, key=pipeline.order.__getitem__)
     again.numbers = {run.first_byte: run.number for run in pipeline.runs.runs}
     tables |= _judged(tables, options)

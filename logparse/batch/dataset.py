@@ -82,7 +82,7 @@ def _frames(state: State, prefix: str) -> dict[str, pl.DataFrame]:
         entries.append(entry)
         if packed:
             for table, data in zip(PACKED, unpack(packed), strict=True):
-                pieces[table].append(pl.read_ipc(io.BytesIO(data)))
+                pieces[table].append(pl.read_ipc_stream(data))
     frames = {"logs": _empty("logs") if not entries else _logs(entries)}
     for table, parts in pieces.items():
         frames[table] = pl.concat(parts) if parts else _empty(table)
