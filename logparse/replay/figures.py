@@ -12,7 +12,7 @@ import numpy as np
 
 from logparse.errors import LogparseError, UsageError
 from logparse.reading.records import Floats
-from logparse.replay.scoring import metrics_of, number_of_epochs, read_truth
+from logparse.replay.truth import metrics_of, number_of_epochs, read_truth
 from logparse.reports.drawing import single
 from logparse.reports.drawing.axes import axis
 from logparse.reports.drawing.frame import run_of

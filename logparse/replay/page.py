@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from logparse.replay.figures import time_sheet, truth_sheet
 from logparse.replay.scores import HEAD, LEGEND, cells_of
-from logparse.replay.scoring import (
-    Score,
+from logparse.replay.scoring import Score
+from logparse.replay.truth import (
     by_epoch,
     metrics_of,
     number_of_epochs,

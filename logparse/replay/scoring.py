@@ -6,7 +6,6 @@ both are held against the truth that was recorded beside them. Nothing here is u
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logparse.errors import LogparseError, SourceError
+from logparse.replay.claims import CHECKED, NO_CLAIM, borne_out, jump_claims, untold
+from logparse.replay.truth import by_epoch, number_of_epochs, read_truth, true_mean, waiting
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,16 +28,6 @@ TOLERANCE = 0.02
 
 INPUT_BOUND = 0.5
 """Share of its steps' time that a training waits for input, from which input is its limit."""
-
-NO_CLAIM = {"LP103"}
-"""Findings that say of themselves that they cannot tell."""
-
-CHECKED = {"LP101": (0.0, 4.0), "LP102": (2.0, np.inf)}
-"""Findings on what changed at an epoch's boundary, and the standard errors by which the batches on
-its sides may differ if they are right. In between either may be."""
-
-NEAR = 6
-"""Batches on either side of a boundary that tell where the network stood."""
 
 SOURCES = {"log": "train.log", "events": "events"}
 """What is analysed of a run, by what a score calls it."""
@@ -51,11 +42,6 @@ class Part:
 
     inside: int
     of: int
-
-    @property
-    def share(self) -> float | None:
-        """From 0 to 1; None of nothing."""
-        return self.inside / self.of if self.of else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +161,6 @@ def _score_run(folder: Path, name: str) -> list[Score]:
     return scores
 
 
-def read_truth(folder: Path) -> tuple[dict[str, Any], pl.DataFrame]:
-    """``meta.json`` and ``truth.parquet`` of a run.
-
-    Raises:
-        SourceError: one of them is missing or damaged.
-    """
-    import polars as pl
-
-    try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        return meta, pl.read_parquet(folder / "truth.parquet")
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0]
-        raise SourceError(f"{folder}: its truth cannot be read: {reason}") from error
-
-
 def judge(
     run: str, source: str, analysis: Analysis, meta: dict[str, Any], truth: pl.DataFrame
 ) -> Score:
@@ -200,14 +170,14 @@ def judge(
     variant = scenario(meta["scenario"]).variants[meta["variant"]]
     as_meant = not meta.get("changed")  # with other settings other things happen
     wanted = set(variant.must(meta["scale"])) if as_meant else set()
-    must = wanted - _untold(analysis, meta, truth)
+    must = wanted - untold(analysis, meta, truth)
     found = set(analysis.findings["code"].to_list())
     laws = set(analysis.runs["law"].to_list())
     bounds, band = _intervals(analysis, truth)
     durations, duration_error, step_error = _times(analysis, meta, truth)
     wait = waiting(truth)
-    jumps = jump_claims(analysis, truth)
-    free = NO_CLAIM if variant.silent else {*NO_CLAIM, *CHECKED}
+    jumps = Part(*jump_claims(analysis, truth))
+    free = NO_CLAIM if variant.silent else {*NO_CLAIM, *CHECKED, *borne_out(meta, truth)}
     unexpected = found - wanted - set(variant.allowed) - free if as_meant else set()
     return Score(
         run,
@@ -231,59 +201,11 @@ def judge(
     )
 
 
-def _untold(analysis: Analysis, meta: dict[str, Any], truth: pl.DataFrame) -> set[str]:
-    """Codes that nothing in the source could show, whatever happened."""
-    untold = set() if analysis.layers.height else {"LP403"}  # events hold no model.summary()
-    if analysis.epochs.height == analysis.runs.height:
-        # Events of an outer loop are a run each time fit is called: no boundary lies within one.
-        untold |= set(CHECKED)
-    first = meta["epochs"][0]
-    step = truth["end"][0] - truth["start"][0]
-    begins_late = analysis.epochs["seconds_high"].head(1).null_count() > 0
-    if begins_late and step > (first["end"] - first["begin"]) / 2:
-        untold.add("LP202")  # events begin with the end of the first step, where the time went
-    return untold
-
-
 def _true_law(meta: dict[str, Any]) -> str:
     from logparse.training.versions import law_of_keras
 
     versions = meta["versions"]
     return law_of_keras(versions.get("keras") or versions["tf_keras"])
-
-
-def waiting(truth: pl.DataFrame) -> float | None:
-    """Share of the steps' time that was waiting for input; the first step builds the graph."""
-    if truth.height < 2:
-        return None
-    rest = truth[1:]
-    took = rest["end"].to_numpy() - rest["start"].to_numpy()
-    return float(rest["wait"].to_numpy().sum() / took.sum())
-
-
-def number_of_epochs(analysis: Analysis) -> dict[tuple[int, int], int]:
-    """Number in the truth, from 1, of each run and epoch of an analysis."""
-    pairs = analysis.epochs.select("run", "epoch").unique(maintain_order=True).rows()
-    return {pair: i + 1 for i, pair in enumerate(pairs)}
-
-
-def metrics_of(truth: pl.DataFrame) -> list[str]:
-    """The loss and the metrics that were recorded."""
-    from logparse.replay.recorder import COLUMNS
-
-    return [name for name in truth.columns if name not in COLUMNS]
-
-
-def by_epoch(truth: pl.DataFrame) -> dict[int, pl.DataFrame]:
-    """The batches of each epoch of the truth."""
-    return {int(key[0]): part for key, part in truth.group_by("epoch", maintain_order=True)}
-
-
-def true_mean(truth: pl.DataFrame, metric: str, first: int, last: int) -> float:
-    """Mean of the batches first..last, weighted by their sizes where those are known."""
-    part = truth[first - 1 : last]
-    sizes = part["size"].to_numpy() if part["size"].null_count() == 0 else None
-    return float(np.average(part[metric].to_numpy(), weights=sizes))
 
 
 def _intervals(analysis: Analysis, truth: pl.DataFrame) -> tuple[Part, Part]:
@@ -319,38 +241,6 @@ def _means(analysis: Analysis, truth: pl.DataFrame) -> Part:
         inside += row["mean_low"] - slack <= true <= row["mean_high"] + slack
         of += 1
     return Part(inside, of)
-
-
-def jump_claims(analysis: Analysis, truth: pl.DataFrame) -> Part:
-    """Claims that averaging made a jump (LP101), or the network (LP102), held to the truth."""
-    order, epochs = number_of_epochs(analysis), by_epoch(truth)
-    right = of = 0
-    claims = analysis.findings.filter(analysis.findings["code"].is_in(list(CHECKED)))
-    for row in claims.iter_rows(named=True):
-        number = order.get((row["run"], row["epoch"]), 0)
-        before, after = epochs.get(number - 1), epochs.get(number)
-        if before is None or after is None or row["metric"] not in after.columns:
-            continue
-        low, high = CHECKED[row["code"]]
-        right += low <= change(before[row["metric"]], after[row["metric"]]) <= high
-        of += 1
-    return Part(right, of)
-
-
-def change(before: pl.Series, after: pl.Series) -> float:
-    """How much batch values change between two epochs, in standard errors.
-
-    Judged from the batches next to the boundary, and from the first one alone. Their scatter is
-    that of neighbours on either side, so that a trend does not count.
-    """
-    ends, starts = before.to_numpy(), after.to_numpy()
-    steps = np.concatenate([np.diff(ends[-5 * NEAR :]), np.diff(starts[: 5 * NEAR])])
-    scatter = max(float(np.sqrt(np.mean(steps**2) / 2)), 1e-12)
-    n = min(NEAR, len(ends), len(starts))
-    level = float(ends[-n:].mean())
-    levels = abs(float(starts[:n].mean()) - level) / (scatter * np.sqrt(2 / n))
-    first = abs(float(starts[0]) - level) / (scatter * np.sqrt(1 + 1 / n))
-    return float(max(levels, first))
 
 
 def _times(

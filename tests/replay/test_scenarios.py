@@ -12,8 +12,10 @@ import pytest
 import logparse
 from logparse.errors import UsageError
 from logparse.replay import all_scenarios
+from logparse.replay.claims import borne_out
 from logparse.replay.figures import time_figure, truth_figure
-from logparse.replay.scoring import Score, judge, read_truth, score
+from logparse.replay.scoring import Score, judge, score
+from logparse.replay.truth import read_truth
 from tests.replay.conftest import LEGACY, RUNS, Replays
 
 pytestmark = pytest.mark.xdist_group("replay")
@@ -142,6 +144,25 @@ def test_with_other_settings_nothing_is_expected(replays: Replays) -> None:
     other = meta | {"variant": "ordinary"}  # which forbids nothing of this, and must show LP101
     assert not judge("x", "log", analysis, other, truth).good
     assert judge("x", "log", analysis, other | {"changed": ["rate"]}, truth).good
+
+
+@pytest.mark.parametrize(
+    ("slow", "pause", "codes"),
+    [(1.0, 0.0, set()), (4.0, 0.0, {"LP401", "LP404"}), (1.0, 2.0, {"LP207"})],
+)
+def test_what_the_truth_says_of_times_is_no_error(
+    slow: float, pause: float, codes: set[str]
+) -> None:
+    """Three epochs of ten steps of 0.1 s: every fifth as long as ``slow``, ``pause`` s before."""
+    steps, epochs, clock = [], [], 0.0
+    for epoch in (1, 2, 3):
+        begin = clock
+        clock += pause
+        for step in range(10):
+            clock += 0.1 * (slow if step % 5 == 4 else 1.0)
+            steps.append({"epoch": epoch, "end": clock})
+        epochs.append({"epoch": epoch, "begin": begin, "end": clock})
+    assert borne_out({"epochs": epochs}, pl.DataFrame(steps)) == codes
 
 
 def test_figures_show_what_was_true(replays: Replays) -> None:
