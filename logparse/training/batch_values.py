@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from logparse.lockstep import share, shared
-from logparse.training.counts import exact_counts, is_share
+from logparse.training.counts import exact_counts, exact_sums, is_share
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.estimate import observed, smoothed
 from logparse.training.inverse import clip, intervals, widen_last, widen_plain
@@ -173,6 +173,8 @@ def _shown(
     rows = shown(epochs, name, last / size if size and last else None)
     if size and is_share(name) and law in (MEAN, BLEND, LAST_ONLY):
         exact_counts(rows, size)
+    if size and is_share(name) and law in (DOUBLE, DOUBLE_TRUE):
+        exact_sums(rows, size)
     return rows
 
 

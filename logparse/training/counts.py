@@ -162,3 +162,46 @@ def exact_counts(rows: Shown, size: int) -> None:
     rows.y = np.where(use, whole / np.where(use, n, 1.0), rows.y)
     rows.half = np.where(use, rows.half - rows.printed, rows.half)
     rows.printed = np.where(use, 0.0, rows.printed)
+
+
+def exact_sums(rows: Shown, size: int) -> None:
+    """The same for means of means, from the first step of an epoch as far as no step is missing.
+
+    D_k shows T_k = R_1 + ... + R_k. While all before are known, R_k = k D_k - T_{k-1} is known to
+    k half units, and k ``size`` times it is whole.
+
+    Args:
+        rows: of one share, under a law that shows means of means.
+        size: samples in a full batch.
+    """
+    row, end = rows.starts[:-1].copy(), rows.starts[1:]
+    agrees = np.ones(len(rows), np.bool_)
+    going = agrees & (row < end)
+    sums, right = np.zeros(len(rows)), np.zeros(len(rows))
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    k = 0
+    while going.any():
+        k += 1
+        own = np.flatnonzero(going)
+        at = row[own]
+        n = float(k * size)
+        count = (k * rows.y[at] - sums[own]) * n
+        width = k * rows.half[at] * n
+        with np.errstate(invalid="ignore"):
+            tells = (rows.step[at] == k) & ~rows.final[at] & ~rows.loose[at] & (width < 0.5)
+            tells &= np.isfinite(count)
+            own, at, count, width = (one[tells] for one in (own, at, count, width))
+            whole = np.rint(count)
+            more = whole - right[own]
+            agrees[own] &= (np.abs(count - whole) <= width) & (more >= 0) & (more <= size)
+        sums[own] += whole / n
+        right[own] = whole
+        found.append((own, at, sums[own] / k))
+        going[:] = False
+        going[own] = agrees[own] & (at + 1 < end[own])
+        row += 1
+    own, at, mean = (np.concatenate(column) for column in zip(*found, strict=True))
+    at, mean = at[agrees[own]], mean[agrees[own]]
+    rows.y[at] = mean
+    rows.half[at] -= rows.printed[at]
+    rows.printed[at] = 0.0

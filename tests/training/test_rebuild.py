@@ -79,6 +79,30 @@ def test_whole_counts_make_accuracies_exact() -> None:
     np.testing.assert_allclose(kept["value"], accuracy.ravel() + 0.003, atol=0.01)
 
 
+@pytest.mark.parametrize("law", [DOUBLE, DOUBLE_TRUE])
+def test_whole_counts_under_averages_of_averages(law: str) -> None:
+    accuracy = np.random.default_rng(2).binomial(32, 0.7, (4, 50)) / 32
+    made = made_epochs({"accuracy": accuracy}, law)
+    table = batches(made, law, batch_size=32)
+    found = table["value"].reshape(4, 50)
+    # A count of k 32 samples is known to 32 k^2 half units.
+    np.testing.assert_allclose(found[:, :17], accuracy[:, :17], atol=1e-9)
+    assert np.abs(found[:, 18:49] - accuracy[:, 18:49]).max() > 0.01
+    width = (table["estimate_high"] - table["estimate_low"]).reshape(4, 50)
+    assert width[:, :17].max() < 1e-3
+    # Other numbers in an epoch, and steps that are not shown.
+    accuracy[1] += 0.003
+    made = made_epochs({"accuracy": accuracy}, law, pick=np.r_[1:9, 10:50])
+    found = batches(made, law, batch_size=32)["value"].reshape(4, 49)
+    np.testing.assert_allclose(found[0, :8], accuracy[0, :8], atol=1e-9)
+    np.testing.assert_allclose(found[1, :8], accuracy[1, :8], atol=0.02)
+    assert np.abs(found[1, :8] * 32 - np.rint(found[1, :8] * 32)).max() > 0.05
+    late = batches(
+        made_epochs({"accuracy": accuracy}, law, pick=np.arange(2, 50)), law, batch_size=32
+    )
+    assert np.isfinite(late["estimate"]).all()
+
+
 @pytest.mark.parametrize(("law", "error"), [(DOUBLE, 0.004), (DOUBLE_TRUE, 1e-4), (MEAN, 1e-4)])
 def test_epoch_mean_is_recovered(law: str, error: float) -> None:
     values = training(np.random.default_rng(3), 4, 200)
