@@ -92,8 +92,8 @@ def shared() -> bool:
 
 def share(merge: Merge, key: Hashable, given: Any) -> Any:
     """Do a step together with those of other threads that have the same ``merge`` and ``key``."""
-    group: _Group = _own.group
-    return group.call(merge, key, given)
+    group: _Group | None = getattr(_own, "group", None)
+    return group.call(merge, key, given) if group else merge([given])[0]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ which then reads like a shorter one.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ _FURTHER = bytes(range(0x80, 0xC0))
 _BREAK = re.compile(rb"\r?\n")
 
 
+@lru_cache(1)  # it is asked for twice: when the reader is chosen, and by the reader
 def width(head: bytes) -> int | None:
     """Characters after which lines were broken; None if they were not.
 

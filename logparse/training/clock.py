@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logparse.lockstep import share, shared
+from logparse.lockstep import share
 from logparse.reading.records import Floats, Form, Ints
 from logparse.training import clock_events
 from logparse.training.clock_bounds import (
@@ -176,7 +176,7 @@ def clocked(epochs: Epochs, before: int, *, alone: bool = False) -> Clocked:
         laws = clock_laws(epochs, before)
         return Clocked(laws, *solve(epochs, laws))
     call = _Call(_part(epochs, 0, len(epochs)), before, alone)
-    found: Clocked = share(_all_clocked, None, call) if shared() else _all_clocked([call])[0]
+    found: Clocked = share(_all_clocked, None, call)
     return found
 
 

@@ -11,7 +11,7 @@ from logparse.training.backward import filtered, first_level
 from logparse.training.epochs import Bools
 from logparse.training.moves import EARLY, moves, total
 from logparse.training.noise import EARLY_SHIFT, PRIOR, mixed, parameters
-from logparse.training.pool import Remembered, alike, drift_prior
+from logparse.training.pool import Estimates, Remembered, alike, drift_prior
 from logparse.training.profile import (
     DRIFTS,
     Noise,
@@ -71,7 +71,8 @@ class Place:
         with np.errstate(over="ignore", invalid="ignore"):
             whole = np.stack([whole[0] / most, whole[1] * most * most])
         whole = np.where(np.isfinite(whole).all(0), whole, 0.0)
-        mean, var = (a[earlier:] for a in alike(whole[0], whole[1], np.ones_like(most), first))
+        found = alike(quantity, Estimates(whole[0], whole[1], first))
+        mean, var = (a[earlier:] for a in found)
         at, unit = (self.epoch, self.metric), most[self.metric]
         with np.errstate(over="ignore", invalid="ignore"):
             return mean[at] * unit, var[at] * unit * unit
