@@ -89,12 +89,15 @@ def by_metric(
     for name in names:
         if is_average(epochs, name):
             lost = law is not None and lost_end(name, law, unknown_length)
-            rows = _shown(epochs, name, law, sizes)
-            lots.setdefault(lost, {})[name] = _Metric(rows, first, name.endswith("loss"))
+            rows, loss = _shown(epochs, name, law, sizes), name.endswith("loss")
+            metric = _Metric(rows, first, loss, law == BLEND, late_end)
+            lots.setdefault(lost, {})[name] = metric
         else:
             found[name] = _own_values(epochs, name)
+    # A blend differs from the mean in the last line only.
+    exact_law = MEAN if law in (BLEND, LAST_ONLY) else law
     for lost, metrics in lots.items():
-        call = _Call(_How(law, smooth, late_end, lost), list(metrics.values()))
+        call = _Call(_How(exact_law, smooth, lost), list(metrics.values()))
         parts = share(_inverted, call.how, call) if shared() else _inverted([call])[0]
         found |= zip(metrics, parts, strict=True)
     return {name: found[name] | {"epoch": epochs.epoch[found[name]["owner"]]} for name in names}
@@ -108,16 +111,19 @@ class _Metric(NamedTuple):
     """[e] the first epoch of the run"""
     loss: bool
     """see ``widen_plain``"""
+    blend: bool
+    """see ``intervals``"""
+    late_end: bool
+    """see ``by_metric``"""
 
 
 class _How(NamedTuple):
     """What metrics that are inverted together have in common."""
 
     law: str | None
+    """of the batch values"""
     smooth: bool
     """also estimate"""
-    late_end: bool
-    """see ``by_metric``"""
     lost: bool
     """see ``lost_end``"""
 
@@ -184,30 +190,31 @@ def _averages(lot: Sequence[_Metric], how: _How) -> Columns:
     Returns:
         Columns of the table; ``owner`` counts on from metric to metric.
     """
-    law, lost = how.law, how.lost
+    law, smooth, lost = how
     rows = beside([metric.rows for metric in lot])
     first = np.concatenate([metric.first for metric in lot])
-    losses = np.repeat([metric.loss for metric in lot], [len(metric.rows) for metric in lot])
-    exact_law = MEAN if law == LAST_ONLY else law
+    sizes = [len(metric.rows) for metric in lot]
+    losses, blends, late_ends = (
+        np.repeat([getattr(metric, name) for metric in lot], sizes)
+        for name in ("loss", "blend", "late_end")
+    )
     noise = np.full(len(rows), np.nan)
     use = np.zeros(0, np.int64)
-    if exact_law is not None:
-        double = exact_law in (DOUBLE, DOUBLE_TRUE)
-        nodes = FIT_NODES_DOUBLE if double else FIT_NODES
-        series, _ = observed(rows, exact_law, nodes, lost=lost)
+    if law is not None:
+        nodes = FIT_NODES_DOUBLE if law in (DOUBLE, DOUBLE_TRUE) else FIT_NODES
+        series, _ = observed(rows, law, nodes, lost=lost)
         use = np.flatnonzero(series.valid.sum(0) >= FEW)
     if len(use):
         thinned = series.columns(use, len(series.t))
         at = alone(fit, thinned, first[use])
         noise[use] = np.sqrt(at.sigma2)
-    exact = intervals(rows, exact_law, noise, lost=lost and exact_law == DOUBLE)
-    if how.late_end:
-        widen_last(exact, rows)
-    widen_plain(exact, rows, losses[exact.owner])
+    exact = intervals(rows, law, noise, blends, lost=lost and law == DOUBLE)
+    widen_last(exact, rows, late_ends)
+    widen_plain(exact, rows, losses)
     estimate = np.full(len(exact.row), np.nan)
     width = np.full(len(exact.row), np.nan)
-    if how.smooth and len(use) and exact_law is not None:
-        estimate, width = smoothed(rows, exact_law, use, at, exact.row, lost=lost)
+    if smooth and len(use) and law is not None:
+        estimate, width = smoothed(rows, law, use, at, exact.row, lost=lost)
     # A last batch of unknown size is taken as full; the band allows for what that may be off.
     off = np.sqrt(LOOSE) * noise[exact.owner] / (exact.step - exact.first_step + 1)
     width = np.where(exact.open, np.hypot(width, off), width)

@@ -8,7 +8,7 @@ import numpy as np
 
 from logparse.reading.records import Floats, Ints
 from logparse.training.epochs import Bools
-from logparse.training.laws import BLEND, DOUBLE, DOUBLE_TRUE
+from logparse.training.laws import DOUBLE, DOUBLE_TRUE
 from logparse.training.series import Shown
 
 LARGEST_BATCH = 65_536
@@ -62,7 +62,9 @@ def _ends(rows: Shown) -> tuple[Ints, Ints]:
     return ends, before
 
 
-def intervals(rows: Shown, law: str | None, noise: Floats, *, lost: bool = False) -> Intervals:
+def intervals(
+    rows: Shown, law: str | None, noise: Floats, blend: Bools, *, lost: bool = False
+) -> Intervals:
     """Mean of the batches of every shown interval, exactly inverted.
 
     With S = t R, the mean over a+1..b is (S_b - S_a) / (t_b - t_a), known to
@@ -73,6 +75,8 @@ def intervals(rows: Shown, law: str | None, noise: Floats, *, lost: bool = False
         rows: of one metric.
         law: law of the averages; None gives no values.
         noise: [e] standard deviation of one batch, nan where unknown.
+        blend: [e] the last line is a blend: it needs some scatter to be bounded, so where none is
+            known half the value stands for it.
         lost: nothing follows from the last line of an epoch (``rebuild.lost_end``).
 
     Returns:
@@ -101,8 +105,7 @@ def intervals(rows: Shown, law: str | None, noise: Floats, *, lost: bool = False
         rows.loose[ends], whole,
     )  # fmt: skip
     if law is not None:
-        # A blend needs some scatter to be bounded; where none is known, half the value.
-        unknown = np.abs(value) / 2 if law == BLEND else np.zeros_like(value)
+        unknown = np.where(blend[out.owner], np.abs(value) / 2, 0.0)
         spread = np.where(np.isfinite(noise[out.owner]), noise[out.owner], unknown)
         sums = (t_a, s_a, e_a)
         _open_last(out, rows, mean[ends], late, sums, spread)
@@ -204,16 +207,24 @@ def _open_last(
     out.high[mixed] += room
 
 
-def widen_last(out: Intervals, rows: Shown) -> None:
-    """Let the bounds of each epoch's last interval hold for the late end as well.
+def widen_last(out: Intervals, rows: Shown, late_end: Bools) -> None:
+    """Let the bounds of an epoch's last interval hold for the late end as well.
 
     The last line is then F = ((K - 1) R_(K-1) + R_K) / K instead of R_K (``Law.late_end``), so
     R_K = K F - (K - 1) R_(K-1), which needs step K - 1; without it nothing bounds the interval.
+
+    Args:
+        out: the intervals, changed in place.
+        rows: what they were made of.
+        late_end: [e] it may be so.
     """
+    if not late_end.any():
+        return
     at, before = out.row, np.maximum(out.row - 1, 0)
     own = (at > 0) & (rows.owner[before] == rows.owner[at])
     pair = own & (rows.step[before] == rows.step[at])
     late = rows.final[at] & ~pair & ~rows.counted[out.owner] & (rows.step[at] > 1)
+    late &= late_end[out.owner]
     next_ = late & own & (rows.step[before] == rows.step[at] - 1)
     k = rows.step[at].astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -231,9 +242,14 @@ def widen_plain(out: Intervals, rows: Shown, losses: Bools) -> None:
     """Let the bounds of a short last batch hold for a mean without weights as well.
 
     For losses in event files: Keras 3.0 and 3.1 weigh all batches alike, later ones by size.
+
+    Args:
+        out: the intervals, changed in place.
+        rows: what they were made of.
+        losses: [e] the metric is a loss.
     """
     at = out.row
-    short = losses & (rows.bits[at] > 0) & (rows.t[at] != rows.step[at])
+    short = losses[out.owner] & (rows.bits[at] > 0) & (rows.t[at] != rows.step[at])
     if not short.any():
         return
     steps = (out.step - out.first_step + 1).astype(np.float64)
