@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     import polars as pl
 
+    from logparse.findings.registry import Tables
+
 __all__ = ["Analysis", "Failure", "SourceInfo", "analyze", "analyze_many"]
 
 
@@ -70,6 +72,7 @@ class Analysis:
         self.source = source
         self._tables = tables
         self._again = again
+        self._judged: Tables | None = None
 
     runs = property(lambda self: self._tables["runs"])
     epochs = property(lambda self: self._tables["epochs"])
@@ -83,6 +86,16 @@ class Analysis:
     models = property(lambda self: self._tables["models"])
     tags = property(lambda self: self._tables["tags"])
     agreement = property(lambda self: self._tables["agreement"])
+
+    @property
+    def judged(self) -> Tables:
+        """The tables that the rules read; what they worked out of them is kept with it."""
+        from logparse.findings.registry import Tables
+
+        if self._judged is None:
+            names = Tables.__dataclass_fields__
+            self._judged = Tables(**{name: self._tables[name] for name in names})
+        return self._judged
 
     @property
     def updates(self) -> pl.DataFrame:
@@ -342,8 +355,7 @@ def _together(text: Analysis, events: Analysis, options: Options) -> Analysis:
     if events.source.reader != EVENTS:
         raise UsageError(f"{events.source.name}: no TensorBoard events")
     source, tables, again = together(text, events)
-    tables |= _judged(tables, options)
-    return Analysis(source, tables, again)
+    return _with_findings(source, tables, again, options)
 
 
 def analyze_file(path: str, **options: Any) -> Iterator[Analysis | Failure]:
@@ -454,22 +466,23 @@ def analysis_of(pipeline: Pipeline, again: Again) -> Analysis:
     shown = set(tables["metrics"]["metric"].to_list())
     again.metrics = sorted(shown, key=pipeline.order.__getitem__)
     again.numbers = {run.first_byte: run.number for run in pipeline.runs.runs}
-    tables |= _judged(tables, options)
-    return Analysis(info, tables, again)
+    return _with_findings(info, tables, again, options)
 
 
-def _judged(tables: dict[str, pl.DataFrame], options: Options) -> dict[str, pl.DataFrame]:
-    """The tables ``findings`` and ``unjudged``."""
-    from logparse.findings.registry import Tables, chosen, find
+def _with_findings(
+    source: SourceInfo, tables: dict[str, pl.DataFrame], again: Again | Together, options: Options
+) -> Analysis:
+    """The analysis with its tables ``findings`` and ``unjudged``."""
+    from logparse.findings.registry import chosen, find
     from logparse.findings.unjudged import unjudged
 
-    small = Tables(**{name: tables[name] for name in Tables.__dataclass_fields__})
-    found = find(small, select=options.select, ignore=options.ignore, thresholds=options.thresholds)
-    silent = [one for one in unjudged(small) if chosen(one.code, options.select, options.ignore)]
-    return {
-        "findings": frame("findings", _columns("findings", found)),
-        "unjudged": frame("unjudged", _columns("unjudged", silent)),
-    }
+    made = Analysis(source, tables, again)
+    select, ignore = options.select, options.ignore
+    found = find(made.judged, select=select, ignore=ignore, thresholds=options.thresholds)
+    silent = [one for one in unjudged(made.judged) if chosen(one.code, select, ignore)]
+    tables["findings"] = frame("findings", _columns("findings", found))
+    tables["unjudged"] = frame("unjudged", _columns("unjudged", silent))
+    return made
 
 
 def _columns(name: str, rows: Sequence[object]) -> dict[str, list[Any]]:

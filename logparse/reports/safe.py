@@ -98,6 +98,17 @@ def _json_escape(match: re.Match[str]) -> str:
     return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
+def in_script(json: str) -> str:
+    r"""JSON that cannot end the script element it stands in; its value stays.
+
+    >>> in_script('"</script>"')
+    '"\\u003c/script\\u003e"'
+    """
+    for char in "<>&'":
+        json = json.replace(char, f"\\u{ord(char):04x}")
+    return json
+
+
 def narrow(text: str) -> bool:
     """Every character takes one column for sure: none is beyond the Latin ones."""
     return text.isascii() or max(text) < "\u0300"

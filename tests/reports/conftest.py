@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from logparse.again import Part, Seen
+from logparse.findings.registry import Tables
 from logparse.reports.columns import Columns
 from logparse.tables import TABLES, frame
 from logparse.training.clock import Times
@@ -101,6 +102,10 @@ class FakeAnalysis:
                 for (name,), part in parts.items()
             }
             yield Part(run, batches=batches)
+
+    @property
+    def judged(self) -> Tables:
+        return Tables(**{name: self.tables[name] for name in Tables.__dataclass_fields__})
 
     def __getattr__(self, name: str) -> pl.DataFrame:
         try:

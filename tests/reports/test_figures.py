@@ -12,7 +12,6 @@ import logparse
 from logparse.analysis import Analysis
 from logparse.errors import UsageError
 from logparse.findings.jumps import all_jumps
-from logparse.findings.registry import Tables
 from logparse.reports import figures
 from logparse.reports.palette import COLORS, RUNS, recolored
 
@@ -75,8 +74,7 @@ def test_an_axis_that_the_log_does_not_tell_is_refused(keras2: Analysis) -> None
 
 
 def test_jumps_are_marked_with_their_verdict_at_their_boundary(outer: Analysis) -> None:
-    tables = Tables(**{name: outer.table(name) for name in Tables.__dataclass_fields__})
-    jumps = [jump for group in all_jumps(tables) for jump in group if jump.metric == "acc"]
+    jumps = [jump for group in all_jumps(outer.judged) for jump in group if jump.metric == "acc"]
     marked = {
         trace.name[:5]: list(zip(trace.x, trace.y, strict=True))
         for trace in figures.curves(outer, "acc").data

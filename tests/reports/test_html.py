@@ -113,6 +113,25 @@ def test_numbers_that_are_not_finite_are_nothing_in_the_json_of_a_figure() -> No
     assert set(trace["z"]) == {"dtype", "bdata"}
 
 
+def numbers_of(packed: dict[str, str]) -> list[float]:
+    """An array as the page's script reads it."""
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).tolist()
+
+
+def test_a_text_that_looks_like_an_array_in_a_figure_stays_text() -> None:
+    name = '"bdata":"0" </script>&'
+    trace = {"name": name, "x": np.array([1, 2]), "y": np.array([0.5, 1e300])[::-1], "text": [name]}
+    text = Sheet([trace], {"title": name}).text()
+    assert not set("<>&") & set(text)
+    found = json.loads(text)
+    assert found["layout"]["title"] == name
+    (read,) = found["data"]
+    assert (read["name"], read["text"]) == (name, [name])
+    assert numbers_of(read["x"]) == [1, 2]
+    # Too large for single precision.
+    assert numbers_of(read["y"]) == [1e300, 0.5]
+
+
 def test_the_charts_of_a_log_of_nan_are_strict_json(sample_logs: Path) -> None:
     text = page(logparse.analyze(sample_logs / "tf-2.0.4" / "nan.log"), script="x.js")
     charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text)

@@ -6,22 +6,22 @@ page needs; ``figure`` hands over to it where a user works on with the figure.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logparse.reports.palette import Theme, template
+from logparse.reports.safe import in_script
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Json = dict[str, Any]
-
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Sheet:
@@ -58,22 +58,50 @@ class Sheet:
         """What plotly's script takes, as JSON, but for the template, which all figures share.
 
         Arrays are in single precision: seven digits are more than a screen shows. A lone number
-        that is not finite is null; in an array it is bytes, and a gap in the line.
+        that is not finite is null; in an array it is bytes, and a gap in the line. The JSON may
+        stand in a script of a page, see ``safe.in_script``.
         """
+        arrays: list[str] = []
         parts = {"data": self.data, "layout": self.layout}
         try:
-            return _dumps(parts)
+            outline = _outline(parts, arrays)
         except ValueError:  # JSON has no word for nan
-            return _dumps(_finite(parts))
+            arrays.clear()
+            outline = _outline(_finite(parts), arrays)
+        # What is not numbers is little; only that is encoded and searched for markup.
+        texts = _NUMBERED.split(in_script(outline))
+        arrays.append("")
+        return "".join(text + array for text, array in zip(texts, arrays, strict=True))
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
+_NUMBERED = re.compile(r'(?<="bdata":")\d+')
+"""Numbers of arrays in an outline. No text is like that: its quotes are escaped."""
 
 
-def _plain(value: Any) -> Any:
-    """What is numpy's, as JSON."""
-    return _packed(value) if isinstance(value, np.ndarray) else value.item()
+def _outline(value: Any, arrays: list[str]) -> str:
+    """JSON that has the number of each array in place of its bytes, which go into ``arrays``."""
+
+    def plain(value: Any) -> Any:
+        """What is numpy's, as JSON."""
+        if not isinstance(value, np.ndarray):
+            return value.item()
+        if value.dtype.kind not in "fiub":
+            return value.tolist()
+        value = _single(value)
+        arrays.append(binascii.b2a_base64(value, newline=False).decode())
+        shape = {"shape": ", ".join(map(str, value.shape))} if value.ndim > 1 else {}
+        return {"dtype": f"f{value.itemsize}", "bdata": str(len(arrays) - 1)} | shape
+
+    return json.dumps(value, default=plain, allow_nan=False, separators=(",", ":"))
+
+
+def _single(array: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as plotly's script reads them; double where one is too large for single."""
+    try:
+        with np.errstate(over="raise"):
+            return np.ascontiguousarray(array, np.float32)
+    except FloatingPointError:
+        return np.ascontiguousarray(array, np.float64)
 
 
 def _finite(value: Any) -> Any:
@@ -84,16 +112,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, np.floating):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _packed(array: NDArray[Any]) -> Any:
-    """An array as plotly's script reads it; one that holds no numbers as a list."""
-    if array.dtype.kind in "iub":
-        array = array.astype(np.float64)
-    if array.dtype.kind != "f":
-        return array.tolist()
-    beyond = array.dtype.itemsize > 4 and bool((np.abs(array) > _LARGEST).any())
-    array = array.astype(np.float64 if beyond else np.float32, copy=False)
-    packed = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
-    shape = {"shape": ", ".join(map(str, array.shape))} if array.ndim > 1 else {}
-    return {"dtype": f"f{array.dtype.itemsize}", "bdata": packed} | shape

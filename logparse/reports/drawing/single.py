@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from logparse.errors import UsageError
-from logparse.findings.jumps import NUMBERS, Group, Jump, jumps
+from logparse.findings.jumps import Jump, all_jumps
 from logparse.reports import safe, words
-from logparse.reports.columns import Facts, Picked, facts
+from logparse.reports.columns import Picked, facts
 from logparse.reports.drawing import traces as parts
 from logparse.reports.drawing.axes import Align, axis
 from logparse.reports.drawing.frame import count, figure_of, run_of, which
@@ -18,7 +17,6 @@ from logparse.reports.drawing.series import POINTS, Drawn, Series, drawn
 from logparse.reports.drawing.sheet import Sheet
 from logparse.reports.drawing.traces import Trace
 from logparse.reports.palette import COLORS, Theme
-from logparse.training.laws import kind_of_metric
 
 if TYPE_CHECKING:
     from logparse.analysis import Analysis
@@ -133,7 +131,7 @@ def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, f
     found: list[tuple[str, int, float, str]] = []
     verdicts = {"averaging": "LP101", "real": "LP102", "undecided": "LP103"}
     if codes & set(verdicts.values()):
-        for jump in _jumps(analysis, run).get(metric, []):
+        for jump in _jumps(analysis, run, metric):
             code = verdicts.get(jump.verdict, "")
             if code in codes:
                 text = (
@@ -150,25 +148,7 @@ def _marked(analysis: Analysis, run: int, metric: str) -> list[tuple[str, int, f
     return found
 
 
-_kept: WeakKeyDictionary[Analysis, dict[int, dict[str, list[Jump]]]] = WeakKeyDictionary()
-
-
-def _jumps(analysis: Analysis, run: int) -> dict[str, list[Jump]]:
-    """What the rules say of every boundary of a run, by metric; made once."""
-    kept = _kept.setdefault(analysis, {})
-    if run not in kept:
-        known = facts(analysis)
-        names = [name for name in known.names if (run, name) in known.series]
-        names = [name for name in names if kind_of_metric(name) == "average"]
-        judged = jumps([_boundaries(known, run, name) for name in names])
-        kept[run] = dict(zip(names, judged, strict=True))
-    return kept[run]
-
-
-def _boundaries(known: Facts, run: int, metric: str) -> Group:
-    """The epochs of a metric, for the verdict on what lies between them."""
-    rows, epochs = known.metric(run, metric), known.run(run)
-    number = rows["epoch"]
-    at = epochs.take(np.searchsorted(epochs["epoch"], number))
-    columns = {name: rows[name] for name in NUMBERS}
-    return Group(run, metric, number.astype(np.int64), columns, at["of"])
+def _jumps(analysis: Analysis, run: int, metric: str) -> list[Jump]:
+    """What the rules say of every boundary of a metric."""
+    of_metrics = (found for found in all_jumps(analysis.judged) if found)
+    return next((f for f in of_metrics if (f[0].run, f[0].metric) == (run, metric)), [])

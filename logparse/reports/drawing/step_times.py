@@ -39,16 +39,16 @@ def step_times(columns: Columns, final: Bools, most: int = MOST) -> Columns:
     rows = np.flatnonzero(~final & np.isfinite(columns["elapsed"]))
     epoch, step = columns["epoch"][rows], columns["step"][rows]
     starts = np.flatnonzero(np.diff(epoch, prepend=np.nan) != 0)
-    ends = np.append(starts[1:], len(rows)) - 1
+    ends = np.append(starts, len(rows))[1:] - 1
+    cuts = _cuts(step, starts, ends, most)
     chosen: list[tuple[Ints, Ints]] = []
-    open_ = np.ones(len(starts), np.bool_)
-    parts = most
-    while parts >= 1 and open_.any():
-        begin, end = _cut(epoch, step, starts[open_], ends[open_], parts)
-        sure = _sure(columns, rows, begin, end) if parts > 1 else np.ones(len(begin), np.bool_)
+    every = 1
+    while every <= most and len(cuts):
+        begin, end = cuts[:, :-1:every], cuts[:, every::every]
+        sure = _sure(columns, rows, begin, end) if every < most else np.ones(len(cuts), np.bool_)
         chosen.append((begin[sure].ravel(), end[sure].ravel()))
-        open_[np.flatnonzero(open_)[sure]] = False
-        parts //= 2
+        cuts = cuts[~sure]
+        every *= 2
     begin = np.concatenate([b for b, _ in chosen] or [np.zeros(0, np.int64)])
     end = np.concatenate([e for _, e in chosen] or [np.zeros(0, np.int64)])
     some = step[end] > step[begin]
@@ -65,17 +65,17 @@ def step_times(columns: Columns, final: Bools, most: int = MOST) -> Columns:
     }
 
 
-def _cut(epoch: Floats, step: Floats, starts: Ints, ends: Ints, parts: int) -> tuple[Ints, Ints]:
-    """[e, parts] rows where stretches of about equal length begin and end."""
+def _cuts(step: Floats, starts: Ints, ends: Ints, parts: int) -> Ints:
+    """[e, parts + 1] rows that cut each epoch into stretches of about equal length."""
     first, last = step[starts], step[ends]
-    share = np.linspace(0, 1, parts + 1)
+    share = np.arange(parts + 1) / parts
     targets = np.round(first[:, None] + (last - first)[:, None] * share)
     # Epoch and step as one rising number: one search finds the rows of all epochs.
-    size = step.max() + 1
-    number = np.cumsum(np.diff(epoch, prepend=epoch[0]) != 0)
-    at = np.searchsorted(number * size + step, number[starts][:, None] * size + targets)
-    at = np.minimum(at, ends[:, None])
-    return at[:, :-1], at[:, 1:]
+    size = step.max(initial=0) + 1
+    number = np.arange(len(starts))
+    rising = np.repeat(number, ends + 1 - starts) * size + step
+    at: Ints = np.searchsorted(rising, number[:, None] * size + targets)
+    return np.minimum(at, ends[:, None]).astype(np.int64, copy=False)
 
 
 def _times(columns: Columns, begin: Ints, end: Ints) -> tuple[Floats, Floats, Floats]:

@@ -56,8 +56,11 @@ def _picked(values: Floats, most: int, rough: bool) -> Ints:
         rows = tsdownsample.MinMaxDownsampler().downsample(values, n_out=max(most // 2 * 2, 2))
     else:
         rows = tsdownsample.MinMaxLTTBDownsampler().downsample(values, n_out=max(most - 2, 4))
+    keep = np.zeros(len(values), np.bool_)
+    keep[rows] = True
     # The second picks by area, and may pass over the ends of the range.
-    return np.unique(np.append(rows.astype(np.int64), [values.argmin(), values.argmax()]))
+    keep[[values.argmin(), values.argmax()]] = True
+    return np.flatnonzero(keep)
 
 
 def _gaps(strange: Bools, most: int) -> Ints:
@@ -94,6 +97,8 @@ class Points:
 
     def thinned(self, most: int) -> Points:
         """About ``most`` of them."""
+        if len(self) <= most:
+            return self
         rows = thin(self["y"], most)
         return replace(self, columns={name: values[rows] for name, values in self.columns.items()})
 
@@ -155,11 +160,13 @@ class Thinner:
         """What to draw."""
         if self._waiting:
             self._thin()
-        joined = _joined(self._parts)
-        rows = thin(joined["y"], self.most)
+        columns = _joined(self._parts)
+        if len(columns["y"]) > self.most:
+            rows = thin(columns["y"], self.most)
+            columns = {name: column[rows] for name, column in columns.items()}
         sample = np.concatenate(self._samples)
         return Points(
-            {name: column[rows] for name, column in joined.items()},
+            columns,
             total=self._seen,
             sample=sample[np.isfinite(sample)],
             low=self._low,
