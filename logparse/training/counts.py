@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from logparse.reading.records import Floats, Ints
+from logparse.reading.records import Floats
 from logparse.training.epochs import Bools, Epochs
 from logparse.training.series import Shown, half_units
 
@@ -62,31 +63,31 @@ class CountEvidence:
             self.full = max(self.full, int(whole))
         left = max(EPOCHS - self.epochs, 0)
         self.epochs += len(epochs)
-        if any(is_share(name) for name in epochs.values):
-            # One by one: sums are rounded the same however the epochs come.
-            for i in range(min(left, len(epochs))):
-                self._count(epochs.part(i, i + 1))
+        names = sorted(filter(is_share, epochs.values))
+        if names and left:
+            self._count(epochs.part(0, min(left, len(epochs))), names)
 
-    def _count(self, epoch: Epochs) -> None:
-        """The shares that one epoch shows."""
-        step, final = epoch.step, epoch.final
-        sizes = np.arange(1, LARGEST + 1)
-        for name in sorted(filter(is_share, epoch.values)):
-            y = epoch.values[name]
-            half = half_units(y, epoch.decimals[name])
-            fine = np.isfinite(y) & (epoch.decimals[name] != 0) & (step > 0)
-            news = _news(y, half, step)
-            for score, whole in ((self.once, ONCE), (self.twice, TWICE)):
-                rows = np.flatnonzero(fine & news & (step <= max(whole)) & ~final)
-                times = np.array([whole[k] for k in step[rows].tolist()], np.int64)
-                parts = times[:, None] * sizes
-                # Term after term, so that sums are rounded the same however the rows come.
-                for gain in _nats(y[rows, None] * parts, half[rows, None] * parts):
-                    score[1:] += gain
-            last = fine & final
-            self.ends.extend(
-                zip(step[last].tolist(), y[last].tolist(), half[last].tolist(), strict=True)
-            )
+    def _count(self, epochs: Epochs, names: Sequence[str]) -> None:
+        """The shares that some epochs show."""
+        step, final = epochs.step, epochs.final
+        parts = []
+        for name in names:
+            y, decimals = epochs.values[name], epochs.decimals[name]
+            half = half_units(y, decimals)
+            fine = np.isfinite(y) & (decimals != 0) & (step > 0)
+            use = fine & (final | (step <= max(*ONCE, *TWICE)) & _news(y, half, epochs))
+            parts.append((np.flatnonzero(use), y[use], half[use]))
+        # Epoch after epoch, whatever came together: sums are then rounded the same.
+        row, y, half = (np.concatenate(column) for column in zip(*parts, strict=True))
+        metric = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+        epoch = np.searchsorted(epochs.starts, row, side="right")
+        order = np.lexsort((row, metric, epoch))
+        k, y, half, last = step[row[order]], y[order], half[order], final[row[order]]
+        for score, whole in ((self.once, ONCE), (self.twice, TWICE)):
+            at = np.flatnonzero(~last & (k <= max(whole)))
+            times = np.array([whole[one] for one in k[at].tolist()], np.int64)
+            _add_nats(score, y[at] * times, half[at] * times)
+        self.ends += zip(k[last].tolist(), y[last].tolist(), half[last].tolist(), strict=True)
 
     def batch_size(self, *, double: bool = False) -> int | None:
         """Samples in a full batch; None if the log does not tell.
@@ -114,32 +115,59 @@ class CountEvidence:
         # Half of all trainings have batches of one size; the others may end anywhere.
         score[:-1] -= np.log(max(size - 1, 1))
         for step, value, unit in self.ends:
-            total = ((step - 1) * size + sizes).astype(np.float64)
-            score += _nats(value * total, unit * total)
+            samples = ((step - 1) * size + sizes).astype(np.float64)
+            score += _nats(value * samples, unit * samples, _chance(unit * samples))
         order = np.argsort(-score, kind="stable")
         ahead = score[order[0]] - score[order[1]] if size > 1 else np.inf
         return int(sizes[order[0]]) if ahead > SURE_LAST else None
 
 
-def _news(y: Floats, half: Floats, step: Ints) -> Bools:
+_ROWS = 8
+"""Rows whose nats are worked out together: more leave the processor's cache."""
+
+_SIZES = np.arange(1.0, LARGEST + 1)
+_LOG_SIZES = np.log(_SIZES)
+
+
+def _add_nats(score: Floats, count: Floats, width: Floats) -> None:
+    """Add what rows say of each batch size n, in order; n times ``count`` must be whole."""
+    chance = _chance(width)
+    for i in range(0, len(count), _ROWS):
+        part = slice(i, i + _ROWS), None
+        gains = _nats(count[part] * _SIZES, width[part] * _SIZES, chance[part] + _LOG_SIZES)
+        gains[0] += score[1:]
+        score[1:] = np.add.reduce(gains)
+
+
+def _news(y: Floats, half: Floats, epochs: Epochs) -> Bools:
     """[n] rows that add both right and wrong answers to those of the row before.
 
     Where none is wrong, or no further one, the count is whole for every batch size.
     """
     out = np.ones(len(y), np.bool_)
+    inner = np.ones(len(y), np.bool_)
+    inner[epochs.starts[:-1]] = False
     for share in (y, 1 - y):
-        count, width = step * share, step * half
+        count, width = epochs.step * share, epochs.step * half
         out &= count > width
-        out[1:] &= np.abs(np.diff(count)) > width[1:] + width[:-1]
+        out[1:] &= (np.abs(count[1:] - count[:-1]) > width[1:] + width[:-1]) | ~inner[1:]
     return out
 
 
-def _nats(count: Floats, width: Floats) -> Floats:
-    """Gain over chance when ``count`` must be whole and is known to +-``width``."""
-    off = np.abs(count - np.rint(count))
-    with np.errstate(divide="ignore"):
-        gain = -np.log(np.maximum(2 * width, 1e-12))
-    return np.where(width >= 0.5, 0.0, np.where(off <= width * 1.001 + 1e-9, gain, MISS))
+def _chance(width: Floats) -> Floats:
+    """Log probability that a count known to +-``width`` is whole by chance."""
+    out: Floats = np.log(np.maximum(2 * width, 1e-12))
+    return out
+
+
+def _nats(count: Floats, width: Floats, chance: Floats) -> Floats:
+    """Gain over ``chance`` when ``count`` must be whole and is known to +-``width``."""
+    off = np.rint(count)
+    np.abs(np.subtract(count, off, out=off), out=off)
+    gain = np.where(off <= width * 1.001 + 1e-9, -chance, MISS)
+    if width.max(initial=0.0) >= 0.5:
+        gain[width >= 0.5] = 0.0
+    return gain
 
 
 def exact_counts(rows: Shown, size: int) -> None:
