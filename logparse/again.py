@@ -138,7 +138,7 @@ class Again:
 
     def _seen(self, run: int, epochs: Epochs, clocks: dict[int, int]) -> Part:
         """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
-        clocked = clock.clocked(epochs, clocks[run])
+        clocked = clock.clocked(epochs, clocks[run], "updates")
         clocks[run] = int(clocked.laws[-1])
         shown = {}
         for name, decimals in epochs.decimals.items():
@@ -180,7 +180,8 @@ class Again:
     def _updates(self, batch: Batch, clocks: dict[int, int]) -> pl.DataFrame:
         """Updates as shown; ``clocks`` keeps each run's laws of the clock from part to part."""
         run = self.numbers[batch.run.first_byte]
-        clocked = clock.clocked(batch.epochs, clocks.get(run, first_clock_laws(batch.run)))
+        known = clocks.get(run, first_clock_laws(batch.run))
+        clocked = clock.clocked(batch.epochs, known, "updates")
         clocks[run] = int(clocked.laws[-1])
         return frame("updates", _updates(batch, run, clocked.times, self.metrics))
 

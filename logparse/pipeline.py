@@ -165,7 +165,7 @@ class Pipeline:
 
     def _summarise(self, parts: _RunParts, epochs: Epochs) -> None:
         """Keep the summary of a lot of epochs; their rows go."""
-        clocked = clock.clocked(epochs, parts.clock_laws)
+        clocked = clock.clocked(epochs, parts.clock_laws, "epochs")
         parts.clock_laws = int(clocked.laws[-1])
         parts.times.append(clocked.summary)
         possible = (self.options.law,) if self.options.law else parts.evidence.possible(epochs)

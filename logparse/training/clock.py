@@ -164,19 +164,20 @@ class _Call(NamedTuple):
     alone: bool
 
 
-def clocked(epochs: Epochs, before: int, *, alone: bool = False) -> Clocked:
+def clocked(epochs: Epochs, before: int, use: str, *, alone: bool = False) -> Clocked:
     """``clock_laws`` and ``solve`` of closed epochs; those of several logs are done as one.
 
     Args:
         epochs: closed epochs of one run.
         before: as in ``clock_laws``.
+        use: what it is for: logs come to the same use at about the same time.
         alone: take the laws of each epoch as if no other stood before it.
     """
     if epochs.written:
         laws = clock_laws(epochs, before)
         return Clocked(laws, *solve(epochs, laws))
     call = _Call(_part(epochs, 0, len(epochs)), before, alone)
-    found: Clocked = share(_all_clocked, None, call)
+    found: Clocked = share(_all_clocked, use, call)
     return found
 
 

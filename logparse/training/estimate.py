@@ -32,15 +32,15 @@ _ENDS = {MEAN: "true", BLEND: "true", DOUBLE: "blend", DOUBLE_TRUE: "true"}
 
 
 def observed(
-    rows: Shown, law: str, most: int = NODES, *, lost: bool = False
+    rows: Shown, law: str, most: int = NODES, *, lost: bool | Bools = False
 ) -> tuple[Series, Floats]:
     """The thinned series of each epoch under a law, and the log likelihood of repeated lines.
 
-    With ``lost`` the last line of an epoch is left out (``rebuild.lost_end``).
+    With ``lost``, for all or [e] each, the last line is left out (``rebuild.lost_end``).
     """
     index, valid = thin(rows, most)
-    if lost and len(rows.y):
-        valid = valid & ~rows.final[np.minimum(index, len(rows.y) - 1)]
+    if np.any(lost) and len(rows.y):
+        valid = valid & ~(rows.final[np.minimum(index, len(rows.y) - 1)] & lost)
     x = observe(rows, index, valid, double=law in (DOUBLE, DOUBLE_TRUE), end=_ENDS[law])
     unit = np.sqrt(12 * x.r)
     again = _say_once(x, law)

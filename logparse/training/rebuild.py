@@ -10,7 +10,7 @@ import numpy as np
 
 from logparse.reading.records import Floats, Ints
 from logparse.training.epochs import Bools, Epochs
-from logparse.training.estimate import observed, padded, side_by_side
+from logparse.training.estimate import observed
 from logparse.training.laws import (
     BLEND,
     DOUBLE,
@@ -22,7 +22,7 @@ from logparse.training.laws import (
 from logparse.training.levels import Levels, Place, levels_of_run
 from logparse.training.moves import total
 from logparse.training.pool import Remembered
-from logparse.training.series import Shown, shown
+from logparse.training.series import Shown, beside, shown
 from logparse.training.student import Z95, half_band
 
 FEW = 3
@@ -79,7 +79,7 @@ def summarise(
         return Summary(np.zeros(0, np.int64), [], dict.fromkeys(laws, none), {})
     by_metric = {name: shown(epochs, name) for name in names}
     averages = [name for name in names if is_average(epochs, name)]
-    columns: dict[str, dict[str, Floats]] = {}
+    columns: dict[str, Floats] = {}
     loglik: dict[str, Floats] = {}
     judged: dict[str, tuple[list[dict[str, Floats]], Floats]] = {}
     plain = {name: _as_shown(epochs, by_metric[name]) for name in names}
@@ -99,17 +99,18 @@ def summarise(
             for name, parts in zip(averages, found, strict=True):
                 table[name].update(parts)
                 _epoch_mean(table[name], by_metric[name], law)
-        columns[law] = {
-            key: np.stack([table[name][key] for name in names], 1) for key in METRIC_COLUMNS
-        }
+        # [key, e, m]: epoch by epoch.
+        columns[law] = np.array(
+            [[table[name][key] for name in names] for key in METRIC_COLUMNS]
+        ).swapaxes(1, 2)
     present = np.stack([np.diff(by_metric[name].starts) > 0 for name in names], 1)
     where = np.flatnonzero(present.ravel())
     return Summary(
         epoch=np.repeat(epochs.epoch, len(names))[where],
         metric=[names[i] for i in (where % len(names)).tolist()],
         columns={
-            law: {key: grid.ravel()[where] for key, grid in parts.items()}
-            for law, parts in columns.items()
+            law: dict(zip(METRIC_COLUMNS, grids.reshape(len(grids), -1)[:, where], strict=True))
+            for law, grids in columns.items()
         },
         loglik=loglik,
     )
@@ -166,7 +167,7 @@ def _merged(part: Summary, key: str, readings: Sequence[str], first: str | None)
 def _as_shown(epochs: Epochs, rows: Shown) -> dict[str, Floats]:
     """The columns that need no law: the last line as printed, and the first value."""
     e = len(epochs)
-    out = {key: np.full(e, np.nan) for key in METRIC_COLUMNS}
+    out = dict(zip(METRIC_COLUMNS, np.full((len(METRIC_COLUMNS), e), np.nan), strict=True))
     last = epochs.starts[1:] - 1
     some = np.flatnonzero(np.diff(rows.starts) > 0)
     if not len(some):
@@ -213,11 +214,8 @@ def _levels(
         A dict of [e] columns for each metric, and [e] the log likelihood over all metrics.
     """
     e = len(rows[0])
-    parts = [observed(one, law, lost=gone) for one, gone in zip(rows, lost, strict=True)]
-    deepest = max(len(part.t) for part, _ in parts)
-    series = side_by_side([padded(part, deepest) for part, _ in parts])
-    bonus = np.concatenate([extra for _, extra in parts])
-    depth = deepest - np.argmax(series.valid[::-1], 0)
+    series, bonus = observed(beside(rows), law, lost=np.repeat(lost, e))
+    depth = len(series.t) - np.argmax(series.valid[::-1], 0)
     use = np.flatnonzero(series.valid.sum(0) >= FEW)
     out: list[dict[str, Floats]] = [{} for _ in rows]
     values = {key: np.full(e * len(rows), np.nan) for key in _LEVELS}

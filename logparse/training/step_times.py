@@ -146,7 +146,7 @@ def _intervals(epochs: Epochs, laws: int) -> Iterator[tuple[Ints, Floats]]:
         if many[i] and not _is_stamped(epochs.clock[begin:end][~epochs.final[begin:end]])
     ]
     timed = epochs.chosen(unstamped)
-    times = clock.clocked(timed, laws, alone=True).times if unstamped else None
+    times = clock.clocked(timed, laws, "steps", alone=True).times if unstamped else None
     at = dict(zip(unstamped, pairwise(timed.starts.tolist()), strict=True))
     for i, (begin, end) in enumerate(spans):
         if not many[i]:
