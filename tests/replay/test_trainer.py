@@ -12,12 +12,14 @@ import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from logparse.errors import UsageError
 from logparse.replay import all_scenarios, child, estimate, jobs_of, run, score
 from logparse.replay.jobs import amount, announcement
+from logparse.replay.process import environment
 from logparse.replay.scenario import SCALES
 from tests.replay.conftest import Replays
 
@@ -138,6 +140,38 @@ def test_a_gpu_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].startswith("logparse: TensorFlow sees no GPU here")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("device", "details", "named"),
+    [
+        ("auto", {"device_name": "NVIDIA H100"}, "NVIDIA H100"),
+        ("gpu", {"device_name": "NVIDIA H100"}, "NVIDIA H100"),
+        ("gpu", {}, "/physical_device:GPU:0"),  # a driver that tells no name
+        ("cpu", {"device_name": "NVIDIA H100"}, "CPU, "),
+        ("auto", None, "CPU, "),
+        ("gpu", None, None),
+    ],
+)
+def test_the_device_is_named(
+    device: str, details: dict[str, str] | None, named: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a TensorFlow that sees one GPU, or none where ``details`` is None."""
+    found = [] if details is None else [SimpleNamespace(name="/physical_device:GPU:0")]
+    told = SimpleNamespace(get_device_details=lambda one: details)
+    config = SimpleNamespace(list_physical_devices=lambda kind: found, experimental=told)
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=config))
+    monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
+    name = child.start({"device": device, "keras": "keras"})[2]
+    assert name is None if named is None else str(name).startswith(named)
+
+
+def test_of_a_gpu_only_the_memory_that_is_needed_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    assert environment("gpu", "keras")["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")  # who says otherwise is heard
+    assert environment("gpu", "keras")["TF_FORCE_GPU_ALLOW_GROWTH"] == "false"
+    assert environment("cpu", "keras")["CUDA_VISIBLE_DEVICES"] == "-1"
 
 
 def test_two_runs_into_one_folder_at_once_do_not_mix(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 It goes on where an earlier fit ended, slowly, so that nothing it shows needs explaining:
 
 - One epoch moves the loss far less than one batch differs from the next: averaging makes no jump.
+- It learns to its end: no epoch is for nothing.
 - Each epoch mixes its images anew: no batch is the first of every epoch, or the last.
 - The bar shows enough of each epoch to know where the network stood at both its ends: a first batch
   that is off is known to be one batch.
@@ -97,20 +98,20 @@ SCENARIO = Scenario(
             "training": 6400,
             "validation": 1600,
             "filters": 16,
-            "before": 20,
+            "before": 4,
             "epochs": 8,
             "batch": 32,
-            "rate": 1e-5,
+            "rate": 3e-4,
             "pause": 0.02,
         },
         "full": {
             "training": 40_000,
             "validation": 8000,
             "filters": 32,
-            "before": 20,
-            "epochs": 20,
+            "before": 2,
+            "epochs": 10,
             "batch": 32,
-            "rate": 5e-6,
+            "rate": 1e-4,
             "pause": 0.0,
         },
     },
