@@ -28,6 +28,12 @@ BESIDE = 512
 CELLS = 500_000
 """Observations smoothed side by side: bounds the memory of the kept states."""
 
+STEP = 150
+"""Windows of which one row more takes as long as Python's own part of it."""
+
+POINTS = 9
+"""Points of noise and drift that a mean of means is smoothed at, in what they cost."""
+
 _ENDS = {MEAN: "true", BLEND: "true", DOUBLE: "blend", DOUBLE_TRUE: "true"}
 
 
@@ -104,12 +110,9 @@ def smoothed(
     mean, sd = np.full(n, np.nan), np.full(n, np.nan)
     series, begin, length, core = _windows(rows, use)
     order = np.argsort(-length, kind="stable")
-    cells = CELLS // 9 if law in (DOUBLE, DOUBLE_TRUE) else CELLS
+    points = POINTS if law in (DOUBLE, DOUBLE_TRUE) else 1
     while len(order):
-        # Windows of like length side by side: no time is spent on padding.
-        m = int(length[order[0]])
-        group = order[: max(1, min(cells // max(m, 1), BESIDE))]
-        group = group[length[group] > m // 2]
+        group = order[: _beside(length[order], points)]
         order = order[len(group) :]
         x, index = _series(rows, law, begin[group], length[group], lost)
         sums, deviation, gap = _smooth(x, at.take(series[group]))
@@ -122,6 +125,25 @@ def smoothed(
     twice = missed[same & (rows.step[missed - 1] == rows.step[missed])]
     mean[twice], sd[twice] = mean[twice - 1], sd[twice - 1]
     return mean[ends], sd[ends]
+
+
+def _beside(length: Ints, points: int) -> int:
+    """How many windows to smooth side by side: those of like length, and few shorter ones.
+
+    Args:
+        length: [w] rows of each, the longest first.
+        points: of noise and drift at which each is smoothed, in what they cost.
+    """
+    longest = int(length[0])
+    length = length[: max(1, min(CELLS // points // max(longest, 1), BESIDE))]
+    n = 0
+    while n < len(length):
+        like = int(np.searchsorted(-length, -(length[n] // 2)))
+        padding = np.sum(longest - length[n:like]) * points
+        if n and padding > STEP * length[n]:
+            break  # a pass of their own costs less
+        n = max(like, n + 1)
+    return n
 
 
 def _windows(rows: Shown, use: Ints) -> tuple[Ints, Ints, Ints, tuple[Ints, Ints]]:
