@@ -109,6 +109,21 @@ def test_uneven_steps_are_suspected() -> None:
     assert found(stepped(0.1, 0.35, epochs=1)) == []  # the first epoch only
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "kinds"),
+    [
+        (0.019, 0.165, {}),
+        (0.0039, 0.0145, {}),
+        (0.025, 0.105, {"median": 0.025, "slow": 29, "slow_median": 0.105, "between": 2}),
+    ],
+)
+def test_other_jobs_on_the_machine_are_no_input(
+    low: float, high: float, kinds: dict[str, float]
+) -> None:
+    """Steps of trainings that hardly waited for their data, on two busy cores."""
+    assert found(stepped(low, high, **kinds)) == []
+
+
 def test_a_period_of_slow_steps() -> None:
     (finding,) = found(stepped(0.1, 0.4, median=0.1, slow=25, slow_median=0.4, period=4))
     assert finding.code == "LP404"  # and not LP401: this explains why steps are uneven
