@@ -1,8 +1,8 @@
 """Made runs with a known answer in, how often each rule fires on them out: docs/rules.md.
 
-Run: ``python -m benchmarks.rules [RUNS] > docs/rules.md``. Each cell is the share of RUNS (500 by
-default) made runs on which the rule fires, so a false alarm where nothing is wrong, and the recall
-where the column says what is. All go through the rules as an analysis does.
+Run: ``python -m benchmarks.rules [RUNS] > docs/rules.md``. Each cell is the share of RUNS (1000
+by default) made runs on which the rule fires, so a false alarm where nothing is wrong, and the
+recall where the column says what is. All go through the rules as an analysis does.
 """
 
 from __future__ import annotations
@@ -316,10 +316,10 @@ def speed() -> None:
 
 HEAD = """# How often the rules err
 
-Written by `python -m benchmarks.rules > docs/rules.md`. Each cell is the percentage of {runs} made
-runs (a fifth as many of 1,000 epochs) on which a rule fires: a false alarm where nothing is wrong,
-the recall where the title says what is. What each rule computes: `logparse explain CODE`,
-docs/time.md and docs/learning.md.
+Written by `python -m benchmarks.rules {runs} > docs/rules.md`. Each cell is the percentage of
+{runs} made runs (a fifth as many of 1,000 epochs) on which a rule fires: a false alarm where
+nothing is wrong, the recall where the title says what is. What each rule computes: `logparse
+explain CODE`, docs/time.md and docs/learning.md.
 
 Below its number of epochs a rule is silent. Heavy tails are Student's t of 3 degrees with a
 standard deviation of 5 %, or 10 % where the title says so; neighbours that are alike (a shared
@@ -374,4 +374,4 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)

@@ -27,6 +27,8 @@ MOST_REPORTED = 5
     severity="warning",
     summary="From some epoch on, epochs took clearly longer, or shorter, than before.",
     computed=(
+        "In short: the run is cut where the epochs before and after differ by more than they "
+        "scatter. "
         f"Needs {FEWEST_FOR_CHANGE} complete epochs of the same length after the first. Change "
         "points are those of least squares with a penalty of 4 (60 epochs and more) to 6 (12 "
         "epochs) variances times the logarithm of the number of epochs, so that 0.5 % of flat "

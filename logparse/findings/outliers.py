@@ -89,7 +89,7 @@ class Clear(NamedTuple):
 _CLEAR = {
     3: Clear(1.39, 0.0, np.inf, 0.011),
     4: Clear(1.42, 9.0, np.inf, 0.039),
-    5: Clear(CLEAR, 7.0, np.inf, 0.064),
+    5: Clear(CLEAR, 7.0, np.inf, 0.062),
     6: Clear(CLEAR, 5.5, np.inf, 0.077),
     7: Clear(CLEAR, 5.5, 10.2, 0.085),
     8: Clear(CLEAR, 5.5, 7.7, 0.0825),

@@ -183,8 +183,8 @@ def thresholds_text(found: Rule) -> str:
         return ""
     each = [f"{one.name} = {one.least:g} ({one.text})" for one in found.thresholds]
     return (
-        f"In a settings file, under rules.{found.code}: {', '.join(each)}. These are the defaults; "
-        "they can be raised."
+        f"In a settings file, under rules.{found.code}: {', '.join(each)}. Each number is the "
+        "default, and can be raised."
     )
 
 

@@ -44,9 +44,10 @@ MOST = 0.8
     severity="warning",
     summary="An epoch took longer than the epochs around it.",
     computed=(
+        "In short: how much the other epochs differ tells how far off one must be to be no chance. "
         f"Needs {FEWEST} complete epochs of the same length, the first of the run among them only "
-        f"if it takes no {WARM:g} times as long as the others; LP202 judges that one. Below {LONG} "
-        "the baseline is the median of the others, from there on that of the "
+        f"if it takes less than {WARM:g} times as long as the others; LP202 judges that one. "
+        f"Below {LONG} the baseline is the median of the others, from there on that of the "
         f"{WINDOW} epochs around it, after a straight drift is taken off. Two ways to stand out. "
         f"Clear: at least {100 * (CLEAR - 1):.0f} % slower (39 and 42 % of three and four epochs, "
         f"{100 * (CLEAR_LONG - 1):.0f} % from {LONG} on), the others alike (their standard "
