@@ -60,8 +60,7 @@ def width(head: bytes) -> int | None:
                 break
             stop += 1
         whole = b"".join(lines[i:stop]).rstrip()
-        found = keras_bar.parse(whole)
-        if found:
+        if len(whole) > len(lines[i]) and (found := keras_bar.parse(whole)):
             good += found[-1].start < len(lines[i]) < found[-1].end == len(whole)
     return most if 2 * good > min(len(full), _TRIED) else None
 
