@@ -27,7 +27,7 @@ class Need:
 
 
 RECORDS = 2_000_000
-"""Bytes of what a short training leaves: its log, events and truth."""
+"""Bytes of log, events and truth of 8,000 steps, 250 each; more goes into what is kept free."""
 
 
 def held(images: Images) -> Need:

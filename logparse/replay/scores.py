@@ -8,6 +8,7 @@ from typing import Any
 
 from logparse.replay.scoring import Part, Score
 from logparse.reports.layout import wrap
+from logparse.reports.safe import visible
 from logparse.reports.terminal import WIDTH
 from logparse.reports.words import share
 
@@ -29,23 +30,22 @@ def text(scores: Sequence[Score]) -> str:
     """A table, a line for each source of each run, and what its columns mean."""
     rows = [HEAD, *(cells_of(score) for score in scores)]
     widths = [max(len(row[i]) for row in rows) for i in range(1, len(HEAD) - 1)]
-    lines = [_line(HEAD, widths)]
+    lines = _lines(HEAD, widths)[:1]
     for row, before in zip(rows[1:], rows, strict=False):
         lines += [row[0]] if row[0] != before[0] else []
-        line = _line(row, widths)
-        if len(line) <= WIDTH:
-            lines.append(line)
-        else:  # what was found, below
-            lines += [_line((*row[:-1], ""), widths), *wrap(row[-1], WIDTH, indent=" " * 10)]
+        lines += _lines(row, widths)
     good = sum(score.good for score in scores)
     said = f"{good} of {len(scores)} readings as they should be."
     return "\n".join([*lines, "", said, *wrap(LEGEND, WIDTH)])
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    """The cells of a row but the first, indented."""
+def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """The cells of a row but the first, indented; the last one below where there is no room."""
     cells = [cell.ljust(width) for cell, width in zip(row[1:], widths, strict=False)]
-    return "  ".join(["", *cells, row[-1]]).rstrip()
+    line = "  ".join(["", *cells, row[-1]]).rstrip()
+    if len(line) <= WIDTH:
+        return [line]
+    return ["  ".join(["", *cells]).rstrip(), *wrap(row[-1], WIDTH, indent=" " * 10)]
 
 
 def document(scores: Sequence[Score]) -> str:
@@ -58,12 +58,11 @@ def document(scores: Sequence[Score]) -> str:
 def cells_of(score: Score) -> tuple[str, ...]:
     """The cells of a score, below ``HEAD``."""
     if score.error is not None:
-        return (score.run, score.source, *[""] * 7, score.error)
-    law = score.law or "left open"
+        return (visible(score.run), score.source, *[""] * 7, visible(score.error))
     return (
-        score.run,
+        visible(score.run),
         score.source,
-        law if score.law in (score.true_law, None) else f"{law}, not {score.true_law}",
+        score.law or "left open",
         _part(score.bounds),
         _part(score.band),
         _part(score.means),
@@ -79,9 +78,10 @@ def _part(part: Part) -> str:
 
 
 def _findings(score: Score) -> str:
-    """``LP101, LP202 (missing LP401)``."""
+    """``LP101, LP202 (missing LP401)``, with whatever else is wrong."""
     wrong = score.jumps.of - score.jumps.inside
-    notes = [f"missing {', '.join(score.missing)}"] if score.missing else []
+    notes = [] if score.law in (score.true_law, None) else [f"the law is {score.true_law}"]
+    notes += [f"missing {', '.join(score.missing)}"] if score.missing else []
     notes += [f"unexpected {', '.join(score.unexpected)}"] if score.unexpected else []
     notes += [f"wrong on {wrong} of {score.jumps.of} jumps"] if wrong else []
     found = ", ".join(score.found) or "none"

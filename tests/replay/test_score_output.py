@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from logparse import cli
+from logparse.replay.scores import text
+from logparse.replay.scoring import Part, Score
 from tests.browser.tabs import OpenTab
 from tests.replay.conftest import Replays
 
@@ -37,6 +39,40 @@ def command(replays: Replays, monkeypatch: pytest.MonkeyPatch) -> Command:
         return int(end.value.code or 0)
 
     return run
+
+
+def test_the_table_fits_a_terminal_and_names_what_is_wrong() -> None:
+    found = ("LP101", "LP102", "LP103", "LP401", "LP403")
+    rows = [
+        Score("a\x1b[2J", "log", law="mean", true_law="mean", bounds=Part(3, 3), band=Part(9, 10)),
+        Score(
+            "pipelines-imagedatagenerator",
+            "log",
+            law="mean of means, true end",
+            true_law="mean",
+            bounds=Part(1999, 2000),
+            jumps=Part(1, 2),
+            step_error=0.0123,
+            wait=0.5,
+            expected=("LP202",),
+            found=found,
+            missing=("LP202",),
+            unexpected=("LP403",),
+        ),
+        Score("pipelines-imagedatagenerator", "events", error="no scalar in it"),
+    ]
+    lines = text(rows).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1] == "a\\x1b[2J"
+    assert lines[2].split() == ["log", "mean", "100", "%", "90.0", "%"]
+    assert lines[3:5] == ["          none", "pipelines-imagedatagenerator"]
+    assert " 99.9 % " in lines[5]
+    assert " ".join(" ".join(lines[6:8]).split()) == (
+        f"{', '.join(found)} (the law is mean; missing LP202; unexpected LP403; wrong on 1 "
+        "of 2 jumps)"
+    )
+    assert lines[8:10] == ["  events", "          no scalar in it"]
+    assert "1 of 3 readings as they should be." in lines
 
 
 def test_a_page_shows_each_run_with_its_score(command: Command, tmp_path: Path) -> None:
