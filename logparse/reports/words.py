@@ -99,10 +99,10 @@ def duration(seconds: float | None, low: float | None = None, high: float | None
 
 
 def _short(seconds: float, low: float | None, high: float | None) -> str:
-    unit, scale = next(
-        ((unit, scale) for unit, scale in (("s", 1.0), ("ms", 1e-3)) if abs(seconds) >= scale),
-        ("µs", 1e-6) if seconds else ("s", 1.0),
-    )
+    if abs(seconds) >= 1 or not seconds:
+        unit, scale = "s", 1.0
+    else:
+        unit, scale = ("ms", 1e-3) if abs(seconds) >= 1e-3 else ("µs", 1e-6)
     value = seconds / scale
     places = 2 - math.floor(math.log10(abs(value))) if value else 0
     if low is not None and high is not None and math.isfinite(high - low) and high > low:

@@ -67,7 +67,7 @@ class Axis:
 
     def at(self, epoch: Floats, step: Floats) -> Any:
         """Where that many steps of the epochs are done: numbers, or dates for clock time."""
-        i = np.clip(np.searchsorted(self.epochs, epoch), 0, len(self.epochs) - 1)
+        i = np.minimum(self.epochs.searchsorted(epoch), len(self.epochs) - 1)
         if self.align == "step":
             return self.begins[i] + step
         if self.align == "epoch":

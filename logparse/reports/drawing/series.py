@@ -36,11 +36,6 @@ LEAST = 32
 BINS = 1000
 """Stretches of a run over which batch values are averaged."""
 
-_REBUILT = (
-    "epoch", "first_step", "step", "value", "low", "high",
-    "estimate", "estimate_low", "estimate_high",
-)  # fmt: skip
-
 
 class Series(NamedTuple):
     """One metric of one run."""
@@ -48,7 +43,8 @@ class Series(NamedTuple):
     shown: Points | None
     """``epoch``, ``step``, ``y``: as displayed."""
     rebuilt: Points | None
-    """``epoch``, ``step``, ``y`` and the columns of the table ``batches``."""
+    """The fields of ``traces.Stairs``: the batch values and their 95 % band; the hard bounds where
+    nothing was smoothed."""
     sums: Floats
     """[BINS] sum of the rebuilt batches in each stretch of the run."""
     lengths: Floats
@@ -171,13 +167,19 @@ class _Collector:
             known.add(found)
 
     def _batches(self, run: int, metric: str, found: dict[str, Any]) -> None:
-        columns: dict[str, Floats] = {name: found[name].astype(float) for name in _REBUILT}
-        known = np.isfinite(columns["estimate"])
-        y = np.where(known, columns["estimate"], columns["value"])
+        known = np.isfinite(found["estimate"])
+        y = np.where(known, found["estimate"], found["value"])
         there = np.isfinite(y)
         if not there.any():
             return
-        columns["y"] = y
+        columns: dict[str, Floats] = {
+            "epoch": found["epoch"].astype(float),
+            "first": found["first_step"] - 1.0,
+            "step": found["step"].astype(float),
+            "y": y,
+            "low": np.where(known, found["estimate_low"], found["low"]),
+            "high": np.where(known, found["estimate_high"], found["high"]),
+        }
         parts = self._of(run, metric)
         if not there.all():
             columns = {name: column[there] for name, column in columns.items()}
@@ -188,9 +190,9 @@ class _Collector:
         """Add the intervals to the stretches of the run that their middles lie in."""
         epochs, starts, total = self.offsets[run]
         begin = starts[np.searchsorted(epochs, columns["epoch"])]
-        middle = begin + (columns["first_step"] + columns["step"]) / 2
+        middle = begin + (columns["first"] + 1 + columns["step"]) / 2
         at = np.minimum((middle * BINS / max(total, 1)).astype(np.int64), BINS - 1)
-        length = columns["step"] - columns["first_step"] + 1
+        length = columns["step"] - columns["first"]
         parts.sums += np.bincount(at, columns["y"] * length, BINS)
         parts.lengths += np.bincount(at, length, BINS)
 

@@ -70,8 +70,9 @@ class Sheet:
             outline = _outline(_finite(parts), arrays)
         # What is not numbers is little; only that is encoded and searched for markup.
         texts = _NUMBERED.split(in_script(outline))
-        arrays.append("")
-        return "".join(text + array for text, array in zip(texts, arrays, strict=True))
+        found = [""] * (len(texts) + len(arrays))
+        found[::2], found[1::2] = texts, arrays
+        return "".join(found)
 
 
 _NUMBERED = re.compile(r'(?<="bdata":")\d+')
@@ -92,14 +93,14 @@ def _outline(value: Any, arrays: list[str]) -> str:
         shape = {"shape": ", ".join(map(str, value.shape))} if value.ndim > 1 else {}
         return {"dtype": f"f{value.itemsize}", "bdata": str(len(arrays) - 1)} | shape
 
-    return json.dumps(value, default=plain, allow_nan=False, separators=(",", ":"))
+    with np.errstate(over="raise"):
+        return json.dumps(value, default=plain, allow_nan=False, separators=(",", ":"))
 
 
 def _single(array: NDArray[Any]) -> NDArray[Any]:
-    """Numbers as plotly's script reads them; double where one is too large for single."""
+    """Numbers as plotly's script reads them; double where single precision would overflow."""
     try:
-        with np.errstate(over="raise"):
-            return np.ascontiguousarray(array, np.float32)
+        return np.ascontiguousarray(array, np.float32)
     except FloatingPointError:
         return np.ascontiguousarray(array, np.float64)
 

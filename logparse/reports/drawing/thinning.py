@@ -83,9 +83,9 @@ class Points:
     sample: Floats
     """Finite values of ``y``, evenly taken."""
     low: Floats
-    """The smallest finite values of all, at most ``TAIL``."""
+    """The smallest finite values of all, at most ``TAIL``, sorted."""
     high: Floats
-    """The largest."""
+    """The largest, sorted."""
     not_finite: int
     """Values that are nan or infinite."""
 
@@ -104,7 +104,8 @@ class Points:
 
     def beyond(self, low: float, high: float) -> tuple[int, int]:
         """Values below ``low`` and above ``high``; ``TAIL`` stands for as many or more."""
-        return int((self.low < low).sum()), int((self.high > high).sum())
+        above = len(self.high) - int(self.high.searchsorted(high, "right"))
+        return int(self.low.searchsorted(low)), above
 
 
 @dataclass(slots=True)

@@ -50,7 +50,7 @@ def times(analysis: Analysis, *, run: int | None = None, theme: Theme = "light")
     traces: list[Trace] = []
     for label, values in _split(epochs).items():
         y = values[bars]
-        if not np.nansum(y) > 0:
+        if not y.any():
             continue
         traces.append(
             {
@@ -141,8 +141,7 @@ def steps(
     if stretches is not None:
         scaled = _scaled(stretches, scale)
         edges = parts.fence([scaled], [step * scale])
-        keys = ("epoch", "first", "step", "y", "low", "high")
-        stairs = parts.Stairs(*(scaled[key] for key in keys))
+        stairs = parts.Stairs.of(scaled)
         traces += stairs.traces(place, "stretches of the epoch", f"%{{y:.4~g}} {unit}", color)
         if edges:
             traces += parts.beyond(place, [scaled], edges, color)
@@ -223,8 +222,9 @@ def _step_levels(place: Axis, number: Floats, y: Floats, color: dict[str, str]) 
     breaks = np.cumsum(np.diff(number, prepend=number[0]) > 1).astype(float)[keep]
     number, y = number[keep], y[keep]
     done = place.done[np.searchsorted(place.epochs, number)]
-    x = place.at(np.repeat(number, 2), np.stack([np.zeros(len(done)), done], axis=1).ravel())
-    x, (y, number) = parts.broken(x, [np.repeat(y, 2), np.repeat(number, 2)], np.repeat(breaks, 2))
+    y, number, breaks = (np.repeat(column, 2) for column in (y, number, breaks))
+    x = place.at(number, parts.alternating(np.zeros(len(done)), done))
+    x, y, number = parts.broken([x, y, number], breaks)
     return {
         "type": "scatter",
         "name": "each epoch, without its first step",

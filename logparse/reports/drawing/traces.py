@@ -63,12 +63,13 @@ def fence(parts: list[Points], numbers: list[Floats]) -> Fence | None:
     width = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
     least = float(min([values[0], *(part.low[0] for part in parts if len(part.low))]))
     most = float(max([values[-1], *(part.high[-1] for part in parts if len(part.high))]))
+    below, above = float(low - FENCE * width), float(high + FENCE * width)
     # Single values may be off in a short series, too.
     few = [max(2, min(FAR * part.total, TAIL - 1)) for part in parts]
-    below, above = float(low - FENCE * width), float(high + FENCE * width)
-    if any(part.beyond(below, above)[0] > n for part, n in zip(parts, few, strict=True)):
+    far = [part.beyond(below, above) for part in parts]
+    if any(one[0] > n for one, n in zip(far, few, strict=True)):
         below = least
-    if any(part.beyond(below, above)[1] > n for part, n in zip(parts, few, strict=True)):
+    if any(one[1] > n for one, n in zip(far, few, strict=True)):
         above = most
     if least >= below and most <= above:
         return None
@@ -76,14 +77,16 @@ def fence(parts: list[Points], numbers: list[Floats]) -> Fence | None:
     return Fence(below if least < below else least - pad, above if most > above else most + pad)
 
 
-def broken(x: Any, columns: list[Floats], breaks: Floats) -> tuple[Any, list[Floats]]:
-    """The columns with a gap (nan) wherever ``breaks`` changes."""
-    cuts = np.flatnonzero(np.diff(breaks)) + 1
+def broken(columns: list[Any], breaks: Floats) -> list[Any]:
+    """The columns, of floats or dates, with a gap (nan) wherever ``breaks`` changes."""
+    cuts = np.flatnonzero(breaks[1:] != breaks[:-1]) + 1
     if not len(cuts):
-        return x, columns
-    rows = np.insert(np.arange(len(breaks)), cuts, 0)
+        return columns
     gaps = cuts + np.arange(len(cuts))
-    return _with_gaps(x, rows, gaps), [_with_gaps(c.astype(float), rows, gaps) for c in columns]
+    rows = np.ones(len(breaks) + len(cuts), np.int64)
+    rows[gaps] = 0
+    rows = np.cumsum(rows) - 1
+    return [_with_gaps(column, rows, gaps) for column in columns]
 
 
 def _with_gaps(column: Any, rows: Ints, gaps: Ints) -> Any:
@@ -92,14 +95,21 @@ def _with_gaps(column: Any, rows: Ints, gaps: Ints) -> Any:
     return column
 
 
+def alternating(first: Floats, second: Floats) -> Floats:
+    """One of the first, one of the second, and so on."""
+    out = np.empty(2 * len(first))
+    out[::2], out[1::2] = first, second
+    return out
+
+
 def line(axis: Axis, points: Points, label: str, color: str) -> Trace:
     """A line through the points, broken between epochs where there are few of them."""
     epoch, step, y = points["epoch"], points["step"], points["y"]
-    x = axis.at(epoch, step)
-    epochs = int(np.count_nonzero(np.diff(epoch))) + 1
+    x, places = axis.at(epoch, step), _places(epoch, step)
+    epochs = int(np.count_nonzero(epoch[1:] != epoch[:-1])) + 1
     alone = epochs == len(epoch)
     if not alone and len(axis.epochs) <= FEW_EPOCHS:
-        x, (y, epoch, step) = broken(x, [y, epoch, step], epoch)
+        x, y, places = broken([x, y, places], epoch)
     # A line through two or three places of an epoch may be too short to see.
     sparse = len(y) <= SPARSE * epochs and epochs <= FEW_EPOCHS
     mode = "lines+markers" if sparse else "lines"
@@ -109,15 +119,19 @@ def line(axis: Axis, points: Points, label: str, color: str) -> Trace:
         "mode": mode,
         "x": x,
         "y": y,
-        "customdata": _places(epoch, step),
+        "customdata": places,
         "hovertemplate": _hover(label),
         "line": {"color": color, "width": 2 if len(epoch) <= FEW_POINTS else 1.5},
         "marker": {"color": color, "size": 6},
     }
 
 
-def _places(epoch: Floats, step: Floats) -> np.ndarray:
-    return np.stack([epoch, step], axis=1).astype(np.float32)
+def _places(*columns: Floats) -> np.ndarray:
+    """[n, k] epoch, step and what else the hover text says of each point."""
+    out = np.empty((len(columns[0]), len(columns)), np.float32)
+    for i, column in enumerate(columns):
+        out[:, i] = column
+    return out
 
 
 def _hover(label: str, value: str = "%{y:.5~g}") -> str:
@@ -127,16 +141,7 @@ def _hover(label: str, value: str = "%{y:.5~g}") -> str:
 
 def rebuilt(axis: Axis, points: Points, color: dict[str, str]) -> list[Trace]:
     """The batch values with their 95 % band; with the hard bounds where nothing was smoothed."""
-    known = np.isfinite(points["estimate"])
-    stairs = Stairs(
-        points["epoch"],
-        points["first_step"] - 1,
-        points["step"],
-        points["y"],
-        np.where(known, points["estimate_low"], points["low"]),
-        np.where(known, points["estimate_high"], points["high"]),
-    )
-    return stairs.traces(axis, "batches, rebuilt", "%{y:.5~g}", color)
+    return Stairs.of(points).traces(axis, "batches, rebuilt", "%{y:.5~g}", color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,11 @@ class Stairs:
     low: Floats
     high: Floats
 
+    @classmethod
+    def of(cls, points: Points) -> Stairs:
+        """Those whose columns have the names of the fields."""
+        return cls(*(points[name] for name in cls.__slots__))
+
     def traces(self, axis: Axis, label: str, value: str, color: dict[str, str]) -> list[Trace]:
         """A band and a line; ``value`` is the template of the value in the hover text."""
         order = np.lexsort((self.step, self.epoch))
@@ -159,12 +169,12 @@ class Stairs:
         y, low, high = self.y[order], self.low[order], self.high[order]
         few = len(y) <= FEW_POINTS
         if few:
-            step = np.stack([first, step], axis=1).ravel()
+            step = alternating(first, step)
             epoch, y, low, high = (np.repeat(column, 2) for column in (epoch, y, low, high))
         x = axis.at(epoch, step)
         breaks = epoch if len(axis.epochs) <= FEW_EPOCHS else np.zeros(len(epoch))
         band_x, band_y = _band(x, low, high, breaks)
-        x, (y, epoch, step) = broken(x, [y, epoch, step], breaks)
+        x, y, places = broken([x, y, _places(epoch, step)], breaks)
         band: Trace = {
             "type": "scatter",
             "name": f"{label}: bounds",
@@ -185,7 +195,7 @@ class Stairs:
             "mode": "lines",
             "x": x,
             "y": y,
-            "customdata": _places(epoch, step),
+            "customdata": places,
             "hovertemplate": _hover(label, value),
             "line": {"color": color["rebuilt"], "width": 1},
             "opacity": 1 if few else DENSE,
@@ -216,16 +226,16 @@ def level(axis: Axis, rows: Picked, color: dict[str, str]) -> list[Trace]:
     rows = rows.take(thin(rows["end"], FEW_POINTS))
     epoch = rows["epoch"]
     done = axis.done[np.searchsorted(axis.epochs, epoch)]
-    step = np.stack([np.zeros(len(done)), done], axis=1).ravel()
+    step = alternating(np.zeros(len(done)), done)
     y, low, high = (
-        np.stack([rows[f"start{part}"], rows[f"end{part}"]], axis=1).ravel()
-        for part in ("", "_low", "_high")
+        alternating(rows[f"start{part}"], rows[f"end{part}"]) for part in ("", "_low", "_high")
     )
     both = np.repeat(epoch, 2)
     x = axis.at(both, step)
     few = len(axis.epochs) <= MARKED
     breaks = both if len(axis.epochs) <= FEW_EPOCHS else np.zeros(len(both))
-    x, (y, low, high, both, step) = broken(x, [y, low, high, both, step], breaks)
+    places = _places(both, step, low, high)
+    x, y, low, high, places = broken([x, y, low, high, places], breaks)
     label = "where the network stood"
     trace: Trace = {
         "type": "scatter",
@@ -233,7 +243,7 @@ def level(axis: Axis, rows: Picked, color: dict[str, str]) -> list[Trace]:
         "mode": "lines+markers" if few else "lines",
         "x": x,
         "y": y,
-        "customdata": np.stack([both, step, low, high], axis=1).astype(np.float32),
+        "customdata": places,
         "hovertemplate": _hover(
             label, "%{y:.4~g}, 95 % sure: %{customdata[2]:.4~g} to %{customdata[3]:.4~g}"
         ),
