@@ -27,7 +27,7 @@ from logparse.comparison.steady import run_of
 
 Floats = NDArray[np.float64]
 
-NOISES = ("independent", "AR(1) 0.5", "AR(1) 0.8", "heavy tails")
+NOISES = ("independent", "AR(1) 0.5", "AR(1) 0.8", "AR(1) 0.9", "heavy tails")
 EPOCHS = (3, 4, 5, 8, 12, 20, 50, 100, 300)
 RUNS = (2, 3, 5, 10)
 LEVEL = 20.0

@@ -6,6 +6,9 @@ FEWEST = 3
 INDEPENDENT = 0.1
 """Chance, before looking, that epochs do not resemble their neighbours at all."""
 
+DRIFTING = 0.125
+"""Chance, before looking, of a correlation of 0.9 and more: epochs drift rather than scatter."""
+
 MOST_MORE = 1000
 """More epochs than these are not worth asking for."""
 

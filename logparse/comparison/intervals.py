@@ -10,14 +10,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logparse.comparison.constants import FEWEST, INDEPENDENT, MOST_MORE
+from logparse.comparison.constants import DRIFTING, FEWEST, INDEPENDENT, MOST_MORE
 from logparse.reading.records import Floats
 
 LEVEL = 0.975
 """Upper end of a two-sided 95 % interval."""
 
-CORRELATIONS = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19)])
-"""How much neighbours may resemble each other (AR(1)); the rest of the chance is spread evenly."""
+CORRELATIONS = np.concatenate([[0.0], np.linspace(0.05, 0.85, 17), [0.9, 0.95, 0.97, 0.98]])
+"""How much neighbours may resemble each other (AR(1))."""
+
+BEFORE = np.concatenate(
+    [[INDEPENDENT], np.full(17, (1 - INDEPENDENT - DRIFTING) / 17), np.full(4, DRIFTING / 4)]
+)
+"""Chance of each of them before looking."""
+
+ALIKE = 0.8
+"""Correlation from which intervals of few epochs are too narrow at times."""
+
+WANDERS = 0.4
+"""Chance of such a correlation from which the reader is told."""
 
 ROUND_OFF = 1e-12
 """A smaller part of a time is the arithmetic's own rounding."""
@@ -61,7 +72,7 @@ def mean_of_epochs(seconds: Floats, half: Floats) -> Mean:
     Neighbouring epochs resemble each other, by how much is not known and, in a short run, cannot
     be. So the interval is Student's averaged over all correlations of an AR(1) process, each
     weighted by how well it fits the epochs (its restricted likelihood) and by what is likely
-    beforehand (``INDEPENDENT``).
+    beforehand (``BEFORE``).
 
     Args:
         seconds: times of the epochs, in order.
@@ -76,6 +87,19 @@ def mean_of_epochs(seconds: Floats, half: Floats) -> Mean:
     weights, errors = _correlated(off, (ROUND_OFF * value) ** 2)
     width = _quantile(weights, errors, n - 1)
     return Mean(value, width, _rounding(float(half.mean()), spread, n), n, width * math.sqrt(n))
+
+
+def wanders(seconds: Floats) -> bool:
+    """Whether consecutive epochs look so much alike that so few tell little of their mean."""
+    if len(seconds) < FEWEST:
+        return False
+    value = float(seconds.mean())
+    least = (ROUND_OFF * value) ** 2
+    off = seconds - value
+    if float(off @ off) <= least:
+        return False
+    weights, _ = _correlated(off, least)
+    return float(weights[CORRELATIONS >= ALIKE].sum()) > WANDERS
 
 
 def mean_of_runs(means: list[Mean]) -> Mean:
@@ -169,9 +193,7 @@ def _correlated(off: Floats, least: float) -> tuple[Floats, Floats]:
     squares = (squares - rho**2 * float(off[0] ** 2 + off[-1] ** 2)) / (1 - rho**2)
     squares = np.maximum(squares - (rho / (1 + rho) * ends) ** 2 / precision, least)
     fit = -0.5 * ((n - 1) * np.log((1 - rho**2) * squares) + np.log(precision))
-    before = np.full(len(rho), (1 - INDEPENDENT) / (len(rho) - 1))
-    before[0] = INDEPENDENT
-    weights = before * np.exp(fit - fit.max())
+    weights = BEFORE * np.exp(fit - fit.max())
     return weights / weights.sum(), np.sqrt(squares / (n - 1) / precision)
 
 

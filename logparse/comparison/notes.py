@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from logparse.comparison.intervals import wanders
 from logparse.comparison.sides import Side
 from logparse.comparison.timing import Timing
 from logparse.findings.changes import find_changes
@@ -55,9 +56,14 @@ def _about_times(side: Side, timing: Timing) -> Iterator[str]:
     for run in timing.runs:
         seconds, half = run.seconds[run.warmup :], run.half[run.warmup :]
         changes = find_changes(seconds, half, SECOND)
+        where = f"run {run.run} of {run.log}: " if len(timing.runs) > 1 else ""
+        if not changes and len(timing.runs) == 1 and wanders(run.seconds[run.steady]):
+            yield (
+                "each epoch is much like the one before, so these tell little of the mean: the "
+                "interval may be too narrow; more epochs would tell, or runs on both sides in turn"
+            )
         if not changes:
             continue
-        where = f"run {run.run} of {run.log}: " if len(timing.runs) > 1 else ""
         first = changes[0]
         moved = f"from {words.duration(first.before)} to {words.duration(first.after)}"
         how = "drifted" if first.kind == "drift" else "changed"

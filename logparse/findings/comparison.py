@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from logparse.comparison.constants import FEWEST, INDEPENDENT, MOST_MORE, SAME
+from logparse.comparison.constants import DRIFTING, FEWEST, INDEPENDENT, MOST_MORE, SAME
 from logparse.findings.registry import rule
 from logparse.reports import words
 
@@ -24,12 +24,12 @@ rule(
         "`logparse compare` takes the mean time of the steady epochs of each side (without "
         "warm-up and single slow epochs) and the ratio of the two with a 95 % interval. The "
         "interval of a mean is Student's, averaged over how much neighbouring epochs may "
-        f"resemble each other: none has a chance of {100 * INDEPENDENT:.0f} % beforehand, the "
-        "rest is spread evenly over correlations up to 0.95, and how well each fits the epochs "
-        "is the weight. Of several runs on a side, the runs' means are the values. The relative "
-        "widths of both sides add in squares; what the rounding of the printed times can do is "
-        "added in full. It fires where the whole interval is above the limit: 1, or 1.05 with "
-        "--fail-if-slower 5%."
+        f"resemble each other: none has a chance of {100 * INDEPENDENT:.0f} % beforehand, "
+        f"correlations of 0.9 to 0.98 {100 * DRIFTING:g} %, the rest is spread evenly over smaller "
+        "ones, and how well each fits the epochs is the weight. Of several runs on a side, the "
+        "runs' means are the values. The relative widths of both sides add in squares; what the "
+        "rounding of the printed times can do is added in full. It fires where the whole interval "
+        "is above the limit: 1, or 1.05 with --fail-if-slower 5%."
     ),
     wrong_when=(
         "One run a side tells nothing of how runs of one pipeline differ among each other: "

@@ -67,7 +67,6 @@ FAR = 0.0007
 NEAR = 0.037
 """The same for an epoch that is clear, of a long run."""
 
-
 MOST = 50.0
 """Log likelihood beyond which it is sure which noise it is."""
 

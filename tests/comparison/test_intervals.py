@@ -19,6 +19,7 @@ from logparse.comparison.intervals import (
     more_to_settle,
     ratio,
     slower_share,
+    wanders,
 )
 
 EXACT = np.zeros
@@ -147,3 +148,29 @@ def test_intervals_hold_their_mean_and_scale_with_the_unit(
     scaled = mean_of_epochs(by * x, by * halves)
     assert found.low <= found.value <= found.high
     assert scaled.high == pytest.approx(by * found.high, rel=1e-6)
+
+
+def test_epochs_that_wander_are_told_from_epochs_that_scatter() -> None:
+    random = np.random.default_rng(3)
+    scatter = 20 + random.standard_normal((100, 20))
+    wander = 20 + 0.2 * np.cumsum(random.standard_normal((100, 20)), axis=1)
+    assert sum(map(wanders, scatter)) <= 2
+    assert sum(map(wanders, wander)) >= 50
+    assert not wanders(np.full(10, 20.0))
+    assert not wanders(np.array([20.0, 21.0]))
+
+
+def test_intervals_of_drifting_epochs_hold() -> None:
+    """AR(1) of 0.9: docs/compare.md."""
+    random = np.random.default_rng(4)
+    held = 0
+    for _ in range(300):
+        times = []
+        for _ in range(2):
+            noise = random.standard_normal(20)
+            for i in range(1, 20):
+                noise[i] = 0.9 * noise[i - 1] + 0.19**0.5 * noise[i]
+            times.append(mean_of_epochs(20 + noise, np.zeros(20)))
+        found = ratio(*times)
+        held += found.low <= 1 <= found.high
+    assert held >= 0.92 * 300
