@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from logparse.reading.records import Floats, Ints
+from logparse.training.allowances import allow_for_bends, allow_for_repeats
 from logparse.training.backward import filtered, first_level
 from logparse.training.epochs import Bools
 from logparse.training.moves import EARLY, moves, total
@@ -15,7 +16,6 @@ from logparse.training.pool import Estimates, Remembered, alike, drift_prior
 from logparse.training.profile import (
     DRIFTS,
     Noise,
-    Own,
     Profile,
     own_fit,
     products,
@@ -31,10 +31,6 @@ BENDS = 1 / 3, 1 / 8
 """How far the level of an epoch bends, as a share of its rise: the first epoch of a run, others.
 
 What an exponential does whose time constant is three tenths of an epoch, or one epoch."""
-
-CLEARLY = 3.0
-"""Deviations from which the residuals of epochs correlate; differences of independent ones scatter
-1.2 times as much."""
 
 FREEST = 1e4
 """Degrees of freedom of errors that are as good as known."""
@@ -77,31 +73,6 @@ class Place:
         with np.errstate(over="ignore", invalid="ignore"):
             return mean[at] * unit, var[at] * unit * unit
 
-    def again(self, x: Series, residual: Floats, known: Remembered) -> Floats:
-        """[s] how far the residuals of neighbouring epochs correlate, 0 where they need not.
-
-        A data set that is not shuffled anew has the same batches in every epoch. Differences of
-        neighbouring residuals are compared: what else epochs share, as their slopes, is smooth.
-        """
-        out = np.zeros(len(self.epoch))
-        steps = np.diff(residual[: len(x.t)], axis=0)
-        rows = np.zeros((len(self.first), len(self.names)), np.int64) - 1
-        rows[self.epoch, self.metric] = np.arange(len(self.epoch))
-        for j, name in enumerate(self.names):
-            both = (rows[:-1, j] >= 0) & (rows[1:, j] >= 0)
-            one, other = rows[:-1, j][both], rows[1:, j][both]
-            same = x.valid[:, one] & x.valid[:, other] & (x.t[:, one] == x.t[:, other])
-            use = same[1:] & same[:-1]
-            a, b = (np.where(use, steps[:, i], 0.0) for i in (one, other))
-            sums = known.again.get(name, np.zeros(3))
-            sizes = np.sqrt(total(a * a) * total(b * b))
-            sums = sums + np.array([use.sum(), total(total(a * b)), total(sizes)])
-            known.again[name] = sums
-            n, product, square = sums.tolist()
-            if product * n**0.5 > CLEARLY * square:
-                out[self.metric == j] = min(product / square, 1.0)
-        return out
-
 
 @dataclass(slots=True)
 class Shares:
@@ -134,6 +105,15 @@ class Levels:
     """what an error of one in the slope adds to the start"""
     end_slope: Floats
     mean_slope: Floats
+    start_arch: Floats
+    """what an arch of height one adds to the start"""
+    end_arch: Floats
+    mean_arch: Floats
+    arch: Floats
+    """height of the arch that the series itself shows, and its variance"""
+    arch_var: Floats
+    bend: Floats
+    """variance of that height where nothing is known"""
     residual: Floats
     """[m, s] what was shown, less what was expected, in deviations; 0 in the padding"""
 
@@ -152,30 +132,9 @@ def levels_of_run(x: Series, place: Place, known: Remembered) -> tuple[Floats, L
     told = together(profile, x, own.early, *_arrays(noise))
     shares = _shared(told, widest(x), own.early, place, known)
     found = together(_levels, x, own.early, first, *_arrays(shares), *_arrays(told))
-    again = place.again(x, found.residual, known)
-    if again.any():
-        _widen(found, again, shares, own)
+    allow_for_bends(found, place, known)
+    allow_for_repeats(found, x, place, shares, own, known)
     return own.loglik, found
-
-
-def _widen(found: Levels, again: Floats, shares: Shares, own: Own) -> None:
-    """Allow for batches that come again in every epoch: these then say the same thing once more.
-
-    Estimates whose errors correlate by r have a mean of variance (1 - r) / n + r, not 1 / n.
-
-    Args:
-        found: levels as if epochs were independent; they are changed.
-        again: [s] that correlation.
-        shares: what epochs say together.
-        own: what each says alone.
-    """
-    more = again * np.maximum(shares.slope_own - shares.slope_var, 0.0)
-    found.start_var += found.start_slope**2 * more
-    found.end_var += found.end_slope**2 * more
-    found.mean_var += found.mean_slope**2 * more
-    # The variance of ln sigma is 1 / 2f.
-    less = again * np.maximum(2 * own.var - 1 / found.freedom, 0.0)
-    found.freedom = np.maximum(1 / (1 / found.freedom + less), FEWEST)
 
 
 def _arrays(one: Noise | Shares | Profile) -> list[Floats]:
@@ -268,21 +227,26 @@ def _levels(x: Series, early: Bools, first: Bools, *arrays: Floats) -> Levels:
     # The start is made at one point only; not to know noise and drift widens both ends alike.
     wider = np.maximum(end_var / np.maximum(var, 1e-300), 1.0)
     t = x.t[-1]
-    bend = np.where(first, *BENDS) ** 2 * (slope**2 + slope_var) * t**2
     end_slope, mean_slope = total(weight * told.end_slope), total(weight * told.sums_slope) / t
     start_var = wider * start_var + left.start_slope**2 * slope_var
     return Levels(
         start=start + x.centre + left.start_slope * slope,
-        start_var=start_var + left.start_arch**2 * bend + _to_first(x, early, q),
+        start_var=start_var + _to_first(x, early, q),
         end=end + x.centre,
-        end_var=end_var + end_slope**2 * slope_var + left.end_arch**2 * bend,
+        end_var=end_var + end_slope**2 * slope_var,
         mean=sums / t + x.centre,
-        mean_var=sums_var / t**2 + mean_slope**2 * slope_var + left.mean_arch**2 * bend,
+        mean_var=sums_var / t**2 + mean_slope**2 * slope_var,
         noise=np.sqrt(sigma2),
         freedom=np.maximum(freedom, FEWEST),
         start_slope=left.start_slope,
         end_slope=end_slope,
         mean_slope=mean_slope,
+        start_arch=left.start_arch,
+        end_arch=left.end_arch,
+        mean_arch=left.mean_arch,
+        arch=left.arch,
+        arch_var=left.arch_var,
+        bend=np.where(first, *BENDS) ** 2 * (slope**2 + slope_var) * t**2,
         residual=left.residual,
     )
 
@@ -295,6 +259,8 @@ class _Left:
     start_arch: Floats
     end_arch: Floats
     mean_arch: Floats
+    arch: Floats
+    arch_var: Floats
     residual: Floats
     """[m, s] as in ``Levels``"""
 
@@ -321,12 +287,16 @@ def _left(
     (line_end, line_sums), (arch_end, arch_sums) = line[1][-1][:2], arch[1][-1][:2]
     mean = 2 * (end + 1) / end - 2 * (end + 1) * (2 * end + 1) / (3 * end**2)
     spread = 1 / np.sqrt(np.where(kept.precision > 0, kept.precision, 1.0))
+    residual = kept.innovation - slope * line[0]
+    own = np.maximum(products(kept, arch[0], arch[0]), 1e-300)
     left = _Left(
         start_slope=start_slope,
         start_arch=4 * first * (end - first) / end**2 - arch_start - taken * start_slope,
         end_arch=-arch_end - taken * (end - line_end),
         mean_arch=mean - arch_sums / end - taken * ((end + 1) / 2 - line_sums / end),
-        residual=np.where(x.valid, (kept.innovation - slope * line[0]) * spread, 0.0),
+        arch=products(kept, residual, arch[0]) / own,
+        arch_var=1 / own + slope_var * (products(kept, line[0], arch[0]) / own) ** 2,
+        residual=np.where(x.valid, residual * spread, 0.0),
     )
     return start, start_var, left, kept.last[2]
 

@@ -45,6 +45,8 @@ class Remembered:
     """what was thought of the logarithm of the noise when the run began"""
     values: dict[str, Floats] = field(default_factory=dict)
     """[2, n] estimates of the last epochs and their precisions"""
+    bend: dict[str, Floats] = field(default_factory=dict)
+    """log probability of how much the levels bend"""
     again: dict[str, Floats] = field(default_factory=dict)
     """how alike the residuals of neighbouring epochs are: their number, and two sums"""
 

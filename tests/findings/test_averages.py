@@ -171,6 +171,25 @@ def test_the_more_boundaries_are_looked_at_the_clearer_a_change_must_be() -> Non
     assert (found[14].verdict, among[14].verdict) == ("real", "none")
 
 
+@pytest.mark.parametrize("law", [MEAN, DOUBLE, DOUBLE_TRUE])
+def test_bands_are_narrow_where_no_epoch_bends_and_wide_where_one_does(law: str) -> None:
+    epochs, steps, noise = 30, 200, 0.1
+    u = np.arange(epochs * steps).reshape(epochs, steps) / steps
+    scatter = np.random.default_rng(3).normal(0, noise, u.shape)
+    straight = 30 - 3 * noise * u
+    bent = straight + 0.04 * 4 * (u % 1) * (1 - u % 1)
+    once = straight.copy()
+    once[20] = bent[20]
+    half, inside = {}, {}
+    for name, level in (("straight", straight), ("bent", bent), ("once", once)):
+        (group,) = averages(tables({"loss": level + scatter}, law))
+        half[name] = (group["end_high"] - group["end_low"]) / 2
+        inside[name] = (group["end_low"] <= level[:, -1]) & (level[:, -1] <= group["end_high"])
+        assert inside[name].mean() >= 0.9
+    assert half["straight"][1:].mean() < 0.85 * half["bent"][1:].mean()
+    assert inside["once"][20]
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["shuffled anew", "the same order"])
 def test_batches_that_come_again_in_every_epoch_make_no_jump(again: bool) -> None:
     inside, false = [], 0
