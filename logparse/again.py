@@ -123,16 +123,19 @@ class Again:
             clocks.setdefault(run, first_clock_laws(batch.run))
             whole, thinned = waiting.setdefault(run, ([], []))
             whole.append(batch.epochs)
-            thinned.append(batch.epochs.thinned(most, even=True))
             if sum(len(epochs.step) for epochs in whole) >= PART_ROWS:
-                yield self._seen(run, joined(whole), clocks)
+                epochs = joined(whole)
                 whole.clear()
+                yield self._seen(run, epochs, clocks)
+                thinned.append(epochs.thinned(most, even=True))
             if sum(map(len, thinned)) >= LOT_EPOCHS:
                 yield Part(run, batches=self._behind(run, joined(thinned)))
                 thinned.clear()
         for run, (whole, thinned) in waiting.items():
             if whole:
-                yield self._seen(run, joined(whole), clocks)
+                epochs = joined(whole)
+                yield self._seen(run, epochs, clocks)
+                thinned.append(epochs.thinned(most, even=True))
             if thinned:
                 yield Part(run, batches=self._behind(run, joined(thinned)))
 

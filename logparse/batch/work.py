@@ -36,6 +36,9 @@ HOME = "../index.html"
 _METRICS = 12
 """Metrics of a log that its entry holds."""
 
+_PIECE = 4096
+"""Characters of a page that are encoded together."""
+
 _SLUG = 48
 """Characters of a log's name in the name of its page."""
 
@@ -170,7 +173,7 @@ def _read(analysis: Analysis, name: str, task: Task, watch: Stopwatch) -> Log:
     from logparse.reports.html import page
 
     analysis.source = replace(analysis.source, name=name)
-    html = page(analysis, script=SCRIPT, home=HOME).encode()
+    html = _encoded(page(analysis, script=SCRIPT, home=HOME))
     watch.lap("page")
     entry = _entry(analysis) | {"file": digest(task.name)}
     severities = [severity for _, severity, _ in entry["found"]]
@@ -185,6 +188,11 @@ def _read(analysis: Analysis, name: str, task: Task, watch: Stopwatch) -> Log:
     entry["page"] = log.page
     watch.lap("pack")
     return log
+
+
+def _encoded(text: str) -> bytes:
+    """The text as UTF-8, piece by piece: one that is plain ASCII, as most are, is just copied."""
+    return b"".join(text[at : at + _PIECE].encode() for at in range(0, len(text), _PIECE))
 
 
 def _entry(analysis: Analysis) -> Entry:
