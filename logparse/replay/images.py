@@ -27,6 +27,9 @@ BYTES_A_PIXEL = 0.4
 HEAD = 650
 """Bytes of a JPEG file before its picture."""
 
+SECONDS, SECONDS_A_PIXEL = 0.0005, 1.6e-7
+"""What making an image takes on one core: at least, and for each pixel; measured, rounded up."""
+
 FLOAT = 4
 """Bytes of a float32: of a colour of a pixel as a network takes it."""
 
@@ -52,6 +55,11 @@ class Images:
     def bytes(self) -> int:
         """About how much room the files take on disk."""
         return int(self.count * (HEAD + BYTES_A_PIXEL * self.side**2))
+
+    @property
+    def seconds(self) -> float:
+        """About how long making them takes."""
+        return self.count * (SECONDS + SECONDS_A_PIXEL * self.side**2)
 
     def decoded(self, side: int) -> int:
         """Bytes of all images as float32 in memory, at ``side`` pixels a side."""

@@ -130,7 +130,10 @@ def estimate(jobs: Iterable[Job], root: Path) -> Estimate:
         seconds = None if job.changed or seconds is None else seconds + chosen.seconds[job.scale]
         if need.images is not None and not need.images.folder(root / "images").is_dir():
             images.add(need.images)
-    return Estimate(disk + sum(one.bytes for one in images), memory, seconds)
+    disk += sum(one.bytes for one in images)
+    if seconds is not None:
+        seconds += sum(one.seconds for one in images)
+    return Estimate(disk, memory, seconds)
 
 
 def affordable(

@@ -64,7 +64,8 @@ class Scenario:
         question: what its author asked, in a line.
         answer: what the replay shows.
         scales: settings by scale.
-        seconds: what a variant took at a scale on two cores without a GPU, as measured.
+        seconds: what training a variant takes at a scale on two cores without a GPU: as measured,
+            for ``full`` reckoned from a few steps.
         train: runs one variant, in a process that has TensorFlow.
         need: what a run with these settings takes.
     """

@@ -21,6 +21,7 @@ from logparse.replay import all_scenarios, child, estimate, jobs_of, run, score
 from logparse.replay.jobs import amount, announcement
 from logparse.replay.process import environment
 from logparse.replay.scenario import SCALES
+from logparse.replay.scenarios import scenario
 from tests.replay.conftest import Replays
 
 pytestmark = pytest.mark.xdist_group("replay")
@@ -94,7 +95,12 @@ def test_every_scenario_states_its_needs_at_every_scale(tmp_path: Path) -> None:
 
 def test_the_seed_s_cache_of_ninety_gigabytes_is_foreseen(tmp_path: Path) -> None:
     (job,) = jobs_of(["pipelines/cache-memory"], "full")
-    assert amount(estimate([job], tmp_path).memory) == "92 GB"
+    need = estimate([job], tmp_path)
+    assert amount(need.memory) == "92 GB"
+    assert amount(need.disk) == "19 GB"  # of JPEG files: the seed's were 18
+    made = scenario("pipelines").need(job.settings).images
+    assert made is not None
+    assert need.seconds == scenario("pipelines").seconds["full"] + made.seconds
 
 
 def test_a_cache_that_does_not_fit_is_refused_and_the_rest_is_kept(tmp_path: Path) -> None:
