@@ -123,7 +123,7 @@ SCENARIO = Scenario(
         "small": {"images": 6400, "batch": 32, "filters": 16, "epochs": 5, "rate": 1e-3},
         "full": {"images": 50_000, "batch": 32, "filters": 32, "epochs": 20, "rate": 1e-3},
     },
-    seconds={"smoke": 6, "small": 60, "full": 3600},
+    seconds={"smoke": 6, "small": 60, "full": 1800},
     train=train,
     need=lambda settings: held(_images(settings)),
 )

@@ -115,7 +115,7 @@ SCENARIO = Scenario(
             "pause": 0.0,
         },
     },
-    seconds={"smoke": 15, "small": 75, "full": 600},
+    seconds={"smoke": 15, "small": 75, "full": 240},
     train=train,
     need=lambda settings: held(_images(settings)),
 )

@@ -150,7 +150,7 @@ SCENARIO = Scenario(
             "grain": 0.3,
         },
     },
-    seconds={"smoke": 8, "small": 60, "full": 3600},
+    seconds={"smoke": 8, "small": 60, "full": 600},
     train=train,
     need=lambda settings: held(_images(settings)),
 )

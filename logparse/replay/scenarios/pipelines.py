@@ -174,7 +174,7 @@ SCENARIO = Scenario(
             "rate": 1e-3,
         },
     },
-    seconds={"smoke": 8, "small": 90, "full": 14_400},
+    seconds={"smoke": 8, "small": 90, "full": 9000},
     train=train,
     need=_need,
 )
