@@ -2,7 +2,8 @@
 
 Small logs spend their time on Python between numpy's calls, and the same calls could serve many.
 Each piece of work runs in a thread of its own until it comes to a step that can be shared; when all
-have come to one, or ended, alike steps are done as one. Results are those of working one by one.
+have come to one, or ended, the steps of one kind are done as one: of the kind that was met first,
+so that those who are behind catch up. Results are those of working one by one.
 
 The threads take turns: one at a time runs until it waits. Handing the interpreter's lock to and fro
 at each call that frees it would cost a tenth of the whole.
@@ -44,7 +45,7 @@ class _Group:
     """Held by the thread whose turn it is."""
     waiting: list[_Call] = field(default_factory=list)
     order: dict[Hashable, int] = field(default_factory=dict)
-    """Kinds of steps, numbered as they came first."""
+    """Kinds of steps, numbered as they were met."""
 
     def call(self, merge: Merge, key: Hashable, given: Any) -> Any:
         call = _Call(merge, key, given, threading.Condition(self.turn))
@@ -62,7 +63,7 @@ class _Group:
         self._work_if_all_wait()
 
     def _work_if_all_wait(self) -> None:
-        """Do the calls of the kind that came first: those who are behind catch up."""
+        """Do the calls of the kind that was met first."""
         if not self.waiting or len(self.waiting) < self.active:
             return
         kind = min(((call.merge, call.key) for call in self.waiting), key=self.order.__getitem__)
@@ -91,7 +92,10 @@ def shared() -> bool:
 
 
 def share(merge: Merge, key: Hashable, given: Any) -> Any:
-    """Do a step together with those of other threads that have the same ``merge`` and ``key``."""
+    """Do a step together with those of other threads that have the same ``merge`` and ``key``.
+
+    Alone, it is done at once.
+    """
     group: _Group | None = getattr(_own, "group", None)
     return group.call(merge, key, given) if group else merge([given])[0]
 

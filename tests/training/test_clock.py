@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logparse.lockstep import run_in_step
 from logparse.reading.keras_log import KerasLog
 from logparse.reading.records import Floats, Form
-from logparse.training.clock import Times, clock_laws, solve
+from logparse.training.clock import Clocked, Times, clock_laws, clocked, solve
 from logparse.training.clock_bounds import ANY_LAW, ClockLaw, Laws
 from logparse.training.epochs import Epochs
 from logparse.training.runs import Runs
@@ -217,6 +218,31 @@ def test_a_damaged_digit_spoils_its_own_epoch_only(era: str) -> None:
     rest[hit] = False
     assert (bad.low[rest] <= true[rest] + 1e-6).all()
     assert (true[rest] <= bad.high[rest] + 1e-6).all()
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_several_logs_are_timed_as_one_bit_for_bit(seed: int) -> None:
+    """Of all eras, some damaged, some with stamps, some without a time."""
+    random = np.random.default_rng(seed)
+    logs = [made([{"step": 1.0}, {"step": 2.0}], [0, 2], [2])]
+    for era in ERAS:
+        ends, wholes, validated = some_run(int(random.integers(10**6)))
+        epochs, true = printed(era, ends, wholes, validated=validated)
+        if random.random() < 0.5:
+            epochs.eta[random.integers(len(epochs.eta))] = 9_000.0
+        if random.random() < 0.3:
+            epochs.clock = np.floor((1.7e9 + true) * 1000) / 1000
+        logs.append(epochs)
+
+    def told(epochs: Epochs) -> Clocked:
+        return clocked(epochs, int(ANY_LAW), "updates", alone=seed % 2 == 0)
+
+    for one, other in zip(map(told, logs), run_in_step(told, logs), strict=True):
+        assert isinstance(other, Clocked), other
+        np.testing.assert_array_equal(one.laws, other.laws)
+        np.testing.assert_array_equal(one.times, other.times)
+        np.testing.assert_array_equal(list(one.summary.values()), list(other.summary.values()))
 
 
 def test_timestamps_narrow_the_bounds() -> None:
