@@ -121,7 +121,8 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
     epochs = facts(analysis).run(run)
     if not len(epochs):
         raise UsageError(f"no run {run} with an epoch in {analysis.source.name}")
-    if align not in alignments(analysis):
+    timed = align in ("relative", "wall")
+    if timed and align not in alignments(analysis):
         raise UsageError(f"{analysis.source.name} does not tell the time; use another axis")
     number, done, whole = epochs["epoch"], epochs["steps"], epochs["of"]
     seconds = epochs["seconds"]
@@ -131,7 +132,7 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
         lengths = done if align == "step" else seconds
         begins = np.cumsum(lengths) - lengths
         began = epochs["began"]
-        if align in ("relative", "wall") and np.isfinite(began).all():
+        if timed and np.isfinite(began).all():
             # Gaps between epochs are known.
             begins = np.maximum.accumulate(began) - began[0]
     unit, scale = time_unit(float(np.nansum(seconds)) if longest is None else longest)
@@ -141,7 +142,6 @@ def axis(analysis: Analysis, run: int, align: Align, longest: float | None = Non
         "relative": f"time since the start ({unit})",
         "wall": "clock time (UTC)",
     }
-    timed = align in ("relative", "wall")
     points = drawn(analysis).clock[run].points() if timed else None
     started = 0.0
     if align == "wall":
