@@ -20,15 +20,11 @@ from logparse.training.clock_bounds import (
     Bounds,
     ClockLaw,
     Laws,
-    Rows,
     every_law,
-    gather,
-    is_form,
-    per_bounds,
     replaced,
-    validates,
     with_stamps,
 )
+from logparse.training.clock_rows import Rows, gather, is_form, per_bounds, validates
 from logparse.training.epochs import Bools, Epochs, joined
 
 THROTTLE = 0.05
