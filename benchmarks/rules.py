@@ -98,6 +98,11 @@ def _two(random: np.random.Generator, seconds: Array) -> None:
     seconds[at] = 1.5 * np.median(np.delete(seconds, at))
 
 
+def _hidden(random: np.random.Generator, seconds: Array) -> None:
+    at = random.choice(np.arange(1, len(seconds)), 2, replace=False)
+    seconds[at] = np.array([3.0, 1.3]) * np.median(np.delete(seconds, at))
+
+
 def _first(random: np.random.Generator, seconds: Array) -> None:
     seconds[0] *= 2
 
@@ -143,6 +148,7 @@ TIMES: dict[str, Maker] = {
     "the same, whole seconds": changed(_outlier, 1.0),
     "one epoch 1.5 times its own time": changed(_own_noise),
     "two epochs 1.5 times the median": changed(_two),
+    "one epoch 3 times, one 1.3 times the median": changed(_hidden),
     "first epoch twice": changed(_first),
     "level 25 % up": changed(_level),
     "a stretch 25 % up": changed(_stretch),
@@ -339,6 +345,7 @@ WANTED_TIME = {
     "the same, whole seconds": "LP201",
     "one epoch 1.5 times its own time": "LP201",
     "two epochs 1.5 times the median": "LP201",
+    "one epoch 3 times, one 1.3 times the median": "LP201",
     "first epoch twice": "LP202",
     "level 25 % up": "LP203",
     "a stretch 25 % up": "LP203",

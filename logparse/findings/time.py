@@ -20,6 +20,7 @@ from logparse.findings.outliers import (
     LONG,
     SECOND,
     SLOWER,
+    TWICE,
     WARM,
     WINDOW,
     find_slow,
@@ -56,7 +57,10 @@ MOST = 0.8
         "the more the others look drawn from heavy tails. "
         "Far: 17 deviations away (47 for four epochs), so that no heavy tail (Student's t of 3 "
         "degrees) explains it; less, down to 4.5, the surer a longer run is that it has no such "
-        "tail. The limits let 1 % of flat runs or "
+        f"tail. Below {LONG} epochs one that is a little slower may hide one that is far off: "
+        "where none stands out, the two or three slowest are set aside, and those of them are slow "
+        f"that take {TWICE:g} times the rest, are as far off it as is said under far, and take "
+        f"{100 * (CLEAR - 1):.0f} % longer than all others. The limits let 1 % of flat runs or "
         f"less give a finding. An epoch must also pass {100 * (SLOWER - 1):.0f} % of the baseline "
         f"and the rounding of the printed seconds on both sides, and {SECOND:.0f} s. Three slow "
         "epochs in a row are a change of level (LP203), and no slow epochs."

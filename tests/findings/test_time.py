@@ -139,6 +139,22 @@ def test_of_three_epochs_one_is_slow_only_if_the_others_are_all_but_the_same() -
     assert named(tables(np.array([100.0, 100, 160]), 0.5)) == [("LP201", 3)]
 
 
+def test_an_epoch_that_another_hides_is_found() -> None:
+    seconds = np.array([640.0, 104, 97, 100, 130, 300, 95, 103])
+    assert named(tables(seconds)) == [("LP201", 6), ("LP202", 1)]
+    # Two hide it; one of them may be as far off.
+    seconds = np.append(seconds, 125.0)
+    assert named(tables(seconds)) == [("LP201", 6), ("LP202", 1)]
+    seconds[4] = 220
+    assert named(tables(seconds)) == [("LP201", 5), ("LP201", 6), ("LP202", 1)]
+
+
+def test_the_slowest_epoch_of_a_level_hides_behind_none() -> None:
+    for level in ((205, 195, 190), (205, 210, 230), (150, 180, 230)):
+        seconds = np.array([100.0, 101, 99, 100, 98, *level])
+        assert named(tables(seconds)) == []
+
+
 def test_a_change_of_level_is_no_list_of_slow_epochs() -> None:
     seconds = np.concatenate([np.full(15, 100.0), np.full(15, 130.0)]) + np.arange(30) % 3
     assert named(tables(seconds)) == [("LP203", 16)]
