@@ -11,8 +11,9 @@ from typing import NoReturn
 
 from logparse.commands import NAMES, commands, module
 from logparse.commands.common import CLOSED, FINE, INTERRUPTED, NOTHING, one_line, say
+from logparse.commands.settings import show
 from logparse.errors import LogparseError, UsageError
-from logparse.options import command_parser, parse, top_parser
+from logparse.options import SHOW, command_parser, parse, top_parser
 
 
 def with_command(args: Sequence[str]) -> list[str]:
@@ -47,10 +48,13 @@ def _run(args: Sequence[str]) -> int:
 
 def _command(name: str, args: Sequence[str]) -> int:
     """Run a command with what is given, then what is set; its exit code."""
-    from logparse.settings import blame, settings_of
+    from logparse.settings import blame, settings_of, settings_with
 
     command = module(name)
     known = command_parser(name, command.COMMAND)
+    options = args[: args.index("--")] if "--" in args else args
+    if SHOW in options:
+        return show(settings_with(name, known, options))
     # Help must be there also for those who cannot get their settings right.
     used = {} if {"-h", "--help"} & set(args) else settings_of(name, known)
     given = parse(name, command.COMMAND, args, {key: one.value for key, one in used.items()})

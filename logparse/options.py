@@ -25,6 +25,9 @@ EXIT_CODES = {
 WIDTH = 80
 """Columns of the help."""
 
+SHOW = "--show-settings"
+"""Option of every command that shows its settings in place of running it."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that raises ``UsageError`` and knows its options.
@@ -45,9 +48,10 @@ class Parser(argparse.ArgumentParser):
         self.options: list[argparse.Action] = []
 
     def add_options(self, add: Callable[[Parser], None]) -> None:
-        """The section of options in the help: those that ``add`` adds, and ``--help``."""
+        """The section of options in the help: those that ``add`` adds, and those of all."""
         self._section = self.add_argument_group("Options")
         add(self)
+        self.option(SHOW, action="store_true", help="Show each setting, where it is set, and exit.")
         self.option("-h", "--help", action="help", help="Show this and exit.")
 
     def option(self, *names: str, **settings: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ PREFIX = "LOGPARSE_"
 NAMED_FILE = PREFIX + "SETTINGS"
 """Variable that names the settings file; empty for none."""
 
-NOT_SETTINGS = ("help", "output", "force", "table", "all")
+NOT_SETTINGS = ("help", "show_settings", "output", "force", "table", "all")
 """Options that belong to one call of a command: what is written where, and over what."""
 
 NOT_IN_FILES = ("exec", "scheduler", "weights")
@@ -46,7 +46,7 @@ class Setting(NamedTuple):
     key: str
     value: Any
     source: str
-    """A file or a variable; empty for the default."""
+    """A file, a variable or the command line; empty for the default."""
 
 
 class File(NamedTuple):
@@ -149,6 +149,24 @@ def all_settings(
         found = settings_of(name, parser, environment, folder)
         for key, option in keys(parser).items():
             yield name, found.get(option.dest) or Setting(key, option.default, "")
+
+
+def settings_with(name: str, parser: Parser, args: Sequence[str]) -> Iterator[Setting]:
+    """A command's every setting where it is called with ``args``, at its default too.
+
+    Raises:
+        UsageError: as ``settings_of``, or an option does not take what is given.
+    """
+    found = settings_of(name, parser)
+    defaults = {key: option.default for key, option in keys(parser).items()}
+    for option in parser.options:
+        option.default, option.required = argparse.SUPPRESS, False  # there only if it was given
+    given, _ = parser.parse_known_args(args)
+    for key, option in keys(parser).items():
+        if hasattr(given, option.dest):
+            yield Setting(key, getattr(given, option.dest), "the command line")
+        else:
+            yield found.get(option.dest) or Setting(key, defaults[key], "")
 
 
 def _parsers() -> dict[str, Parser]:

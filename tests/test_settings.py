@@ -202,6 +202,32 @@ def test_settings_shows_where_each_is_from(run: Run, monkeypatch: pytest.MonkeyP
             assert f"\n{key} " in everything
 
 
+def test_a_call_shows_its_settings_and_where_each_is_from(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("logparse.toml").write_text("ignore = ['LP205']\nquiet = true\n")
+    monkeypatch.setenv("LOGPARSE_COLOR", "never")
+    shown = run("cut.log", "--select", "LP1", "--ignore=LP2", "--show-settings")
+    assert shown.code == 0
+    here = Path("logparse.toml").absolute()
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in shown.out.splitlines()[2:]}
+    assert rows["select"] == ["LP1", "the command line"]
+    assert rows["ignore"] == ["LP2", "the command line"]
+    assert rows["quiet"] == ["true", str(here)]
+    assert rows["color"] == ["never", "LOGPARSE_COLOR"]
+    assert rows["law"] == ["-", "default"]
+    assert set(rows) == set(keys(command_parser("analyze", commands()["analyze"])))
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_shows_its_settings_whatever_it_lacks(run: Run, name: str) -> None:
+    assert run(name, "--show-settings").code == 0
+
+
+def test_after_two_dashes_it_is_a_name(run: Run) -> None:
+    assert "no such file" in run("analyze", "--", "--show-settings").err.lower()
+
+
 def test_names_of_settings_steer_no_terminal(run: Run) -> None:
     Path("logparse.toml").write_text('select = ["\\u001b[2J"]\n')
     assert "\x1b" not in run("settings").out
