@@ -10,6 +10,7 @@ import numpy as np
 from logparse.findings.jumps import EXCLUDED, averages, groups, higher_is_better
 from logparse.findings.registry import Finding, Tables, rule
 from logparse.findings.wording import number
+from logparse.reading.records import Floats, Ints
 from logparse.training.laws import DOUBLE_TRUE
 from logparse.training.student import Z95
 
@@ -26,6 +27,13 @@ def _law_of(tables: Tables) -> dict[int, str | None]:
     return dict(zip(tables.runs["run"].to_list(), tables.runs["law"].to_list(), strict=True))
 
 
+def _furthest(value: Floats, other: Floats, rows: Ints) -> tuple[int, float]:
+    """Of some rows the one where ``value`` is furthest from ``other``, and the per cent it is."""
+    apart = np.abs((value - other) / np.where(other == 0, 1, other))
+    i = int(rows[np.argmax(apart[rows])])
+    return i, float(100 * (value[i] - other[i]) / abs(other[i])) if other[i] else math.inf
+
+
 @rule(
     "LP104",
     "the printed epoch value is not the epoch's mean",
@@ -34,7 +42,7 @@ def _law_of(tables: Tables) -> dict[int, str | None]:
     "which History, CSVLogger and TensorBoard hold. Keras 3.0 to 3.10 and TF 2.4 average the "
     "running average once more, so early batches count many times.",
     computed="mean comes from the averages by the law of the run. Fires where the printed value "
-    "lies outside the bounds of the mean and differs from it by more than 0.5 %.",
+    f"lies outside the bounds of the mean and differs from it by more than {100 * DIFFERS:g} %.",
     wrong_when="The law of the run was decided wrongly; its reason stands in the table runs.",
     advice="Use the column mean of the table metrics, or History, CSVLogger or TensorBoard. Keras "
     "3.11 prints the true value on the last line, Keras 3.15 everywhere.",
@@ -50,8 +58,7 @@ def wrong_epoch_value(tables: Tables) -> Iterable[Finding]:
         rows = np.flatnonzero(wrong)
         if not len(rows):
             continue
-        i = int(rows[np.argmax(np.abs((shown - mean) / np.where(mean == 0, 1, mean))[rows])])
-        off = 100 * (shown[i] - mean[i]) / abs(mean[i]) if mean[i] else math.inf
+        i, off = _furthest(shown, mean, rows)
         like = float(mean[i])
         epoch = int(group.epoch[i])
         yield Finding(
@@ -69,7 +76,7 @@ def wrong_epoch_value(tables: Tables) -> Iterable[Finding]:
             f"{number(group['mean_low'][i], like)} to {number(group['mean_high'][i], like)}), "
             f"so the line is {abs(off):.1f} % too {'high' if off > 0 else 'low'}. This Keras "
             f"averages the running average a second time. {len(rows)} of {len(shown)} epochs are "
-            "off by more than 0.5 %.",
+            f"off by more than {100 * DIFFERS:g} %.",
             advice="Take the epoch values from History, CSVLogger or logparse, not from these "
             "lines; Keras 3.11 and later print the true value.",
         )
@@ -83,7 +90,7 @@ def wrong_epoch_value(tables: Tables) -> Iterable[Finding]:
     "could move an average. Keras 3.11 to 3.14 average the running average once more while the "
     "epoch runs and print the true mean at its end.",
     computed="Law 'mean of means, true end': value on the last line against the last value shown "
-    "before it, where they differ by more than 0.5 %.",
+    f"before it, where they differ by more than {100 * DIFFERS:g} %.",
     wrong_when="The law of the run was decided wrongly; its reason stands in the table runs.",
     advice="Nothing happened in the last batch. Trust the last line, not the ones before it.",
     source="docs/averages.md, section Laws.",
@@ -100,9 +107,8 @@ def false_drop(tables: Tables) -> Iterable[Finding]:
         rows = np.flatnonzero(moved)
         if not len(rows):
             continue
-        i = int(rows[np.argmax(np.abs((shown - before) / np.where(before == 0, 1, before))[rows])])
+        i, step = _furthest(shown, before, rows)
         epoch = int(group.epoch[i])
-        step = 100 * (shown[i] - before[i]) / abs(before[i]) if before[i] else math.inf
         yield Finding(
             code="LP105",
             severity="warning",
