@@ -52,14 +52,13 @@ def width(head: bytes) -> int | None:
     if most < NARROWEST:
         return None
     full = [i for i, size in enumerate(sizes) if size == most and PROGRESS.search(lines[i])]
+    ends = np.cumsum([len(line) + 1 for line in lines]) - 1
+    starts = ends - [len(line) for line in lines]
+    first, _ = begins(b"\n".join(lines), int(ends[-1]), starts, ends, most)
+    stops = np.append(np.flatnonzero(first), len(lines))
     good = 0
     for i in full[:_TRIED]:
-        stop = i + 1
-        while stop < min(len(lines), i + PIECES + 1) and sizes[stop - 1] == most:
-            if _OWN.match(lines[stop]):
-                break
-            stop += 1
-        whole = b"".join(lines[i:stop]).rstrip()
+        whole = b"".join(lines[i : stops[np.searchsorted(stops, i, "right")]]).rstrip()
         if len(whole) > len(lines[i]) and (found := keras_bar.parse(whole)):
             good += found[-1].start < len(lines[i]) < found[-1].end == len(whole)
     return most if 2 * good > min(len(full), _TRIED) else None
