@@ -11,9 +11,8 @@ from typing import NoReturn
 
 from logparse.commands import NAMES, commands, module
 from logparse.commands.common import CLOSED, FINE, INTERRUPTED, NOTHING, one_line, say
-from logparse.commands.settings import show
 from logparse.errors import LogparseError, UsageError
-from logparse.options import SHOW, command_parser, parse, top_parser
+from logparse.options import SHOW, before_dashes, command_parser, parse, top_parser
 
 
 def with_command(args: Sequence[str]) -> list[str]:
@@ -22,7 +21,7 @@ def with_command(args: Sequence[str]) -> list[str]:
     >>> with_command(["train.log", "--full"])
     ['analyze', 'train.log', '--full']
     """
-    end = list(args).index("--") if "--" in args else len(args)
+    end = len(before_dashes(args))
     debug = ["--debug"] if "--debug" in args[:end] else []
     rest = [arg for i, arg in enumerate(args) if not (i < end and arg == "--debug")]
     if rest and rest[0] not in (*NAMES, "-h", "--help", "--version"):
@@ -52,8 +51,10 @@ def _command(name: str, args: Sequence[str]) -> int:
 
     command = module(name)
     known = command_parser(name, command.COMMAND)
-    options = args[: args.index("--")] if "--" in args else args
+    options = before_dashes(args)
     if SHOW in options:
+        from logparse.commands.settings import show
+
         return show(settings_with(name, known, options))
     # Help must be there also for those who cannot get their settings right.
     used = {} if {"-h", "--help"} & set(args) else settings_of(name, known)

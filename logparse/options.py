@@ -111,6 +111,11 @@ class Command(NamedTuple):
     add_options: Callable[[Parser], None] = lambda parser: None
 
 
+def before_dashes(args: Sequence[str]) -> Sequence[str]:
+    """What stands before ``--``: options and arguments; all that follows it is arguments."""
+    return args[: list(args).index("--")] if "--" in args else args
+
+
 def parse(
     name: str, command: Command, args: Sequence[str], defaults: Mapping[str, Any] | None = None
 ) -> argparse.Namespace:
@@ -125,7 +130,7 @@ def parse(
         SystemExit: the help was asked for, and is printed.
     """
     parser = command_parser(name, command)
-    end = args.index("--") if "--" in args else len(args)
+    end = len(before_dashes(args))
     for option in parser.options:
         if defaults and option.dest in defaults:
             option.default = argparse.SUPPRESS  # then it is there only if it was given
