@@ -142,7 +142,7 @@ def _arrays(one: Noise | Shares | Profile) -> list[Floats]:
 
 
 def _run_noise(mean: Floats, var: Floats, scale: Floats, place: Place, known: Remembered) -> Noise:
-    """Noise of each series, from ``own_noise`` and from the other epochs of its metric."""
+    """Noise of each series, from its ``own_fit`` and from the other epochs of its metric."""
     prior, deviation = PRIOR[0]
     nothing = 1 / deviation**2
     var = np.maximum(var, 1e-6)
