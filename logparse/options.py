@@ -190,3 +190,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     import difflib
 
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """What may follow "there is no such thing": the one that was meant, or all there are."""
+    known = list(known)
+    meant = nearest(word, known)
+    return f"; did you mean {meant}?" if meant else f"; there are {', '.join(known)}"

@@ -7,11 +7,11 @@ import contextlib
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from logparse.errors import LogparseError, UsageError
-from logparse.options import Parser, nearest
+from logparse.options import Parser, hint, nearest
 from logparse.reading.event_names import RESTARTS
 
 FINE, FOUND, USAGE, NOTHING, SOME, INTERRUPTED, CLOSED = 0, 1, 2, 3, 4, 130, 141
@@ -151,13 +151,6 @@ def given_codes(given: list[str] | None) -> tuple[str, ...] | None:
         if not any(one.startswith(code) for one in known):
             raise UsageError(f"no finding has the code {code}{hint(code, known)}")
     return tuple(codes)
-
-
-def hint(word: str, known: Iterable[str]) -> str:
-    """What may follow "there is no such thing": the one that was meant, or all there are."""
-    known = list(known)
-    meant = nearest(word, known)
-    return f"; did you mean {meant}?" if meant else f"; there are {', '.join(known)}"
 
 
 def say(text: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from logparse.commands.common import FINE, given_reading, hint, reading_options, writing_options
+from logparse.commands.common import FINE, given_reading, reading_options, writing_options
 from logparse.errors import UsageError
-from logparse.options import Arguments, Command, Parser
+from logparse.options import Arguments, Command, Parser, hint
 
 
 def _options(parser: Parser) -> None:

@@ -13,12 +13,11 @@ from logparse.commands.common import (
     SOME,
     choice_option,
     count,
-    hint,
     say,
     writing_options,
 )
 from logparse.errors import UsageError
-from logparse.options import Arguments, Command, Parser
+from logparse.options import Arguments, Command, Parser, hint
 
 if TYPE_CHECKING:
     from logparse.replay.process import Outcome

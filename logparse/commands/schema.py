@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from logparse.commands.common import FINE, hint
+from logparse.commands.common import FINE
 from logparse.errors import UsageError
-from logparse.options import Arguments, Command
+from logparse.options import Arguments, Command, hint
 
 SCHEMAS = ("report", "comparison", "baseline")
 """What has a JSON Schema: ``analyze --format json``, ``compare --format json``, baseline files."""

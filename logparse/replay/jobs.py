@@ -12,7 +12,7 @@ from typing import Any
 
 from logparse.errors import UsageError
 from logparse.findings.wording import long_duration
-from logparse.options import nearest
+from logparse.options import hint
 from logparse.replay.scenario import SCALES
 from logparse.replay.scenarios import NAMES, scenario
 from logparse.reports.words import count, listing
@@ -78,10 +78,10 @@ def jobs_of(
         name, _, variant = word.partition("/")
         for one in NAMES if word == "all" else (name,):
             if one not in NAMES:
-                raise UsageError(f"no scenario {one!r}{_meant(one, NAMES)}")
+                raise UsageError(f"no scenario {one!r}{hint(one, NAMES)}")
             chosen = scenario(one)
             if variant and variant not in chosen.variants:
-                meant = _meant(variant, chosen.variants)
+                meant = hint(variant, chosen.variants)
                 raise UsageError(f"{one} has no variant {variant!r}{meant}")
             for each in [variant] if variant else chosen.variants:
                 settings = chosen.settings(each, scale)
@@ -93,13 +93,8 @@ def jobs_of(
                 job = Job(f"{one}-{each}", one, each, scale, settings, changed)
                 found[job.name] = job
     for key in changes.keys() - known:
-        raise UsageError(f"none of these has a setting {key!r}{_meant(key, sorted(known))}")
+        raise UsageError(f"none of these has a setting {key!r}{hint(key, sorted(known))}")
     return list(found.values())
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    meant = nearest(word, known)
-    return f"; did you mean {meant}?" if meant else f"; there are {', '.join(known)}"
 
 
 def _like(value: float, key: str, new: float) -> float:
